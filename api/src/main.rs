@@ -1,0 +1,3 @@
+//! Composition root.
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! Values, facts, rules and the append-only log of Counterfoil.
+//!
+//! Everything but `log` is pure: no clock, no float, no hash order, no I/O, no logging.
+
+pub mod event;
+pub mod id;
+pub mod log;
+pub mod money;
+pub mod stream;
+pub mod time;

@@ -1,0 +1,1 @@
+//! Folds of the log into views, and the machine that runs them.
