@@ -17,6 +17,7 @@ use crate::id::{Actor, CorrelationId, EventId, Key, LedgerId};
 use crate::stream::Stream;
 use crate::time::Timestamp;
 
+mod embedded;
 mod pending;
 pub mod storage;
 
@@ -243,7 +244,9 @@ pub enum AppendError {
         bytes_max: usize,
     },
     /// The append is larger than the log takes.
-    #[error("the append has {events} events and {bytes} bytes; at most {events_max} and {bytes_max} are taken")]
+    #[error(
+        "the append has {events} events and {bytes} bytes; at most {events_max} and {bytes_max} are taken"
+    )]
     TooLarge {
         /// Its events.
         events: usize,
