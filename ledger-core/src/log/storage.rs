@@ -7,6 +7,10 @@
 use std::io;
 use std::sync::Arc;
 
+mod fs;
+
+pub use fs::{DirectoryError, FileSystem};
+
 /// A directory tree that holds one ledger.
 pub trait Storage: Send + Sync + 'static {
     /// Opens an existing file to read.
@@ -35,6 +39,7 @@ pub trait Storage: Send + Sync + 'static {
 pub trait Lock: Send + Sync {}
 
 /// An open file. Reads and writes name their place; there is no cursor.
+#[expect(clippy::len_without_is_empty, reason = "the length comes from the system and can fail")]
 pub trait File: Send + Sync {
     /// Reads what is there, possibly less than asked; 0 at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
@@ -47,3 +52,93 @@ pub trait File: Send + Sync {
     /// How long the file is.
     fn len(&self) -> io::Result<u64>;
 }
+
+/// Writes all of it, going on after short and interrupted writes. Any other error ends it: what the
+/// file holds then is unknown, and trying again is never right.
+pub fn write_all_at(file: &dyn File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    let mut rest = bytes;
+    let mut place = offset;
+    while !rest.is_empty() {
+        match file.write_at(rest, place) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                rest = rest.get(written..).ok_or(io::ErrorKind::InvalidData)?;
+                place = advance(place, written)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Fills the buffer, going on after short and interrupted reads. A file that ends before the buffer
+/// is full is `UnexpectedEof`.
+pub fn read_exact_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    let wanted = buffer.len();
+    if read_full_at(file, buffer, offset)? == wanted {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+/// Reads until the buffer is full or the file ends, going on after short and interrupted reads.
+/// Answers how much was read.
+pub fn read_full_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    let mut place = offset;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], place) {
+            Ok(0) => break,
+            Ok(read) => {
+                filled += read;
+                place = advance(place, read)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+fn advance(place: u64, by: usize) -> io::Result<u64> {
+    u64::try_from(by)
+        .ok()
+        .and_then(|by| place.checked_add(by))
+        .ok_or_else(|| io::ErrorKind::FileTooLarge.into())
+}
+
+/// Why a path is not one of a storage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path:?} is not a path within a ledger directory: {why}")]
+pub struct PathError {
+    /// The path refused.
+    pub path: String,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+/// Refuses every path that could lead out of the tree. Each implementation asks this first.
+pub(crate) fn check_path(path: &str) -> io::Result<()> {
+    let why = if path.is_empty() {
+        "it is empty"
+    } else if path.starts_with('/') {
+        "it is absolute"
+    } else if path.contains(['\0', '\\']) {
+        "it holds a character that no name holds"
+    } else if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        "each part is a name"
+    } else {
+        return Ok(());
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, PathError { path: path.to_owned(), why }))
+}
+
+/// As [`check_path`], where `""` means the ledger directory itself.
+pub(crate) fn check_directory_path(path: &str) -> io::Result<()> {
+    if path.is_empty() { Ok(()) } else { check_path(path) }
+}
+
+#[cfg(test)]
+mod tests;
