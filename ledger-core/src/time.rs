@@ -1,104 +1,47 @@
 //! Times as data: an instant, a UTC day, a billing period. Never `now()`.
+//!
+//! Each is bounded to the years 1970 to 9999, on every way in, so that a time that exists prints,
+//! sorts and counts without an error. Intervals are half-open: a period holds its first instant and
+//! not the first of the next.
 
-use std::fmt;
-use std::str::FromStr;
+mod day;
+mod period;
+mod timestamp;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+pub use day::Day;
+pub use period::BillingPeriod;
+pub use timestamp::Timestamp;
 
-/// Why a piece of text is not a time.
+#[cfg(test)]
+mod tests;
+
+/// Why something is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not {noun}")]
-pub struct TimeError {
-    /// What was to be read.
-    pub noun: &'static str,
-    /// What was there.
-    pub text: String,
+pub enum TimeError {
+    /// The text has another form.
+    #[error("{text:?} is not {noun}")]
+    Form {
+        /// What was to be read.
+        noun: &'static str,
+        /// What was there, cut short.
+        text: String,
+    },
+    /// Before 1970 or after 9999.
+    #[error("{noun} must lie in the years 1970 to 9999")]
+    Range {
+        /// What was to be made.
+        noun: &'static str,
+    },
 }
 
-/// An instant: microseconds since 1970, UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
-
-impl Timestamp {
-    /// The instant so many microseconds after 1970.
-    pub const fn from_micros(micros: i64) -> Self {
-        Self(micros)
-    }
-
-    /// Microseconds since 1970.
-    pub const fn as_micros(self) -> i64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(instant) => instant.fmt(f),
-            Err(_) => write!(f, "{} us", self.0),
-        }
+impl TimeError {
+    fn form(noun: &'static str, text: &str) -> Self {
+        Self::Form { noun, text: text.chars().take(40).collect() }
     }
 }
 
-impl FromStr for Timestamp {
-    type Err = TimeError;
-
-    fn from_str(text: &str) -> Result<Self, TimeError> {
-        text.parse::<jiff::Timestamp>()
-            .map(|instant| Self(instant.as_microsecond()))
-            .map_err(|_| TimeError { noun: "an RFC 3339 time", text: text.to_owned() })
-    }
-}
-
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            serializer.collect_str(self)
-        } else {
-            self.0.serialize(serializer)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Timestamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-        } else {
-            i64::deserialize(deserializer).map(Self)
-        }
-    }
-}
-
-/// A UTC day: days since 1970-01-01.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Day(i32);
-
-/// A calendar month, UTC, half-open, written `2026-04`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BillingPeriod {
-    year: u16,
-    month: u8,
-}
-
-impl fmt::Display for BillingPeriod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}", self.year, self.month)
-    }
-}
-
-impl FromStr for BillingPeriod {
-    type Err = TimeError;
-
-    fn from_str(text: &str) -> Result<Self, TimeError> {
-        let error = || TimeError { noun: "a billing period (YYYY-MM)", text: text.to_owned() };
-        let (year, month) = text.split_once('-').ok_or_else(error)?;
-        let year = year.parse().map_err(|_| error())?;
-        let month = month.parse().map_err(|_| error())?;
-        if !(1..=12).contains(&month) {
-            return Err(error());
-        }
-        Ok(Self { year, month })
-    }
+/// `digits` decimal digits and nothing else.
+fn digits(text: &str, digits: usize) -> Option<u16> {
+    let plain = text.len() == digits && text.bytes().all(|it| it.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
 }
