@@ -7,4 +7,6 @@ pub mod id;
 pub mod log;
 pub mod money;
 pub mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
