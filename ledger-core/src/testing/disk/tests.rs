@@ -402,3 +402,27 @@ fn the_pages_hold_what_a_plain_array_would() {
         }
     }
 }
+
+#[test]
+fn a_changed_page_hashes_anew() {
+    let disk = with_zeros(1);
+    let before = disk.snapshot().image_hash();
+    for bit in [0, 9, 4095] {
+        disk.flip("a", bit).unwrap();
+        assert_ne!(disk.snapshot().image_hash(), before);
+        disk.flip("a", bit).unwrap();
+        assert_eq!(disk.snapshot().image_hash(), before);
+    }
+}
+
+#[test]
+fn a_sector_that_was_written_once_is_never_stale() {
+    let disk = with_zeros(2);
+    disk.overwrite("a", &sectors(&[4, 4])).unwrap();
+    let file = disk.open_rw("a").unwrap();
+    write_all_at(&*file, &sectors(&[5, 5]), 0).unwrap();
+    for seed in 0..200 {
+        let image = disk.snapshot().crash(&mut Seeded::new(seed), HARSH);
+        assert!(marks(&image, "a").unwrap().iter().all(|mark| matches!(mark, 4 | 5)));
+    }
+}
