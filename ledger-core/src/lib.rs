@@ -4,6 +4,7 @@
 
 pub mod event;
 pub mod id;
+pub mod json;
 pub mod log;
 pub mod money;
 pub mod stream;

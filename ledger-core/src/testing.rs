@@ -1,3 +1,20 @@
-//! What tests of every crate share: a disk that fails as disks do.
+//! What tests of every crate share: a disk that fails as disks do, and strategies for arbitrary
+//! values, so that every property meets the same hostile ones.
+//!
+//! Strategies are boundary-heavy: the ends of a range are as likely as its middle.
 
 pub mod disk;
+pub mod values;
+
+/// How many cases a property runs: few beside an editor, `in_ci` where the environment has
+/// `CI=true`.
+pub fn cases(in_ci: u32) -> proptest::test_runner::Config {
+    let is_ci = std::env::var_os("CI").is_some_and(|it| it == "true");
+    let cases = if is_ci { in_ci } else { 256 };
+    proptest::test_runner::Config {
+        cases,
+        // Failures are printed with their input and become tests by hand, not files.
+        failure_persistence: None,
+        ..proptest::test_runner::Config::default()
+    }
+}

@@ -294,6 +294,7 @@ impl Visitor<'_> for Text {
         Exact::new(i128::from(number), 0).map_err(E::custom)
     }
 
+    #[expect(clippy::disallowed_types, reason = "the visitor's signature; the float is refused")]
     fn visit_f64<E: de::Error>(self, _: f64) -> Result<Exact, E> {
         Err(E::custom("a number with a fraction or an exponent must be written as a string"))
     }
