@@ -7,6 +7,7 @@ pub mod id;
 pub mod json;
 pub mod log;
 pub mod money;
+pub mod proof;
 pub mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
