@@ -3,6 +3,23 @@
 //!
 //! Strategies are boundary-heavy: the ends of a range are as likely as its middle.
 
+/// The canonical strategy of each type, for those who draw by type.
+macro_rules! arbitrary {
+    ($($type:ty = $strategy:expr;)*) => {
+        $(
+            impl proptest::arbitrary::Arbitrary for $type {
+                type Parameters = ();
+                type Strategy = proptest::strategy::BoxedStrategy<Self>;
+
+                fn arbitrary_with((): ()) -> Self::Strategy {
+                    proptest::strategy::Strategy::boxed($strategy)
+                }
+            }
+        )*
+    };
+}
+
+pub mod catalog;
 pub mod disk;
 pub mod values;
 

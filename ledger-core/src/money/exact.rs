@@ -29,7 +29,7 @@ pub enum ExactError {
 }
 
 /// An exact decimal number.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Exact {
     mantissa: i128,
     scale: u8,

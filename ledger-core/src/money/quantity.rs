@@ -57,7 +57,7 @@ const fn bounded(number: Exact, bounds: &Bounds) -> Result<Exact, BoundError> {
 macro_rules! bounded_number {
     ($(#[$doc:meta])* $name:ident, $bounds:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
         pub struct $name(Exact);
 
         impl $name {

@@ -294,21 +294,6 @@ pub fn stream() -> impl Strategy<Value = Stream> {
     ]
 }
 
-macro_rules! arbitrary {
-    ($($type:ty = $strategy:expr;)*) => {
-        $(
-            impl Arbitrary for $type {
-                type Parameters = ();
-                type Strategy = BoxedStrategy<Self>;
-
-                fn arbitrary_with((): ()) -> BoxedStrategy<Self> {
-                    $strategy.boxed()
-                }
-            }
-        )*
-    };
-}
-
 arbitrary! {
     Exact = exact();
     Quantity = quantity();
