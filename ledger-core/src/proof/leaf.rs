@@ -6,7 +6,8 @@
 //!
 //! # Leaf data, version 1
 //!
-//! Numbers are big-endian; none is negative; there is no padding. A *text* is its length in bytes as a `u16`, then UTF-8.
+//! Numbers are big-endian, none is negative, there is no padding. A *text* is its length in bytes as
+//! a `u16`, then UTF-8.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -37,10 +38,13 @@
 //! | text | who acted |
 //! | option 16 | causation: an event id |
 //! | option 16 | correlation id |
-//! | option | key: scope as an option of a text (none: the operator; some: the tenant id), source as a text, id as a text, index `u32` |
+//! | option | key (below) |
 //! | option 32 | fingerprint |
 //! | 4 | length of the body `u32` |
 //! | .. | body: the postcard bytes of the event, with all names spelled out |
+//!
+//! A key is its scope, an option of a text (none: the operator's; some: the tenant id), then its
+//! source (a text), its id (a text) and its index (`u32`).
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};

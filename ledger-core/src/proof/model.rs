@@ -1,4 +1,4 @@
-//! The tree as RFC 6962 defines it, by plain recursion: slow, obvious, sharing nothing with the code.
+//! The tree as RFC 6962 defines it, by plain recursion: slow, obvious, sharing nothing.
 //!
 //! Also the leaves and vectors that several tests use.
 
@@ -131,13 +131,4 @@ pub(super) fn flips(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
         flipped[bit / 8] ^= 1 << (bit % 8);
         flipped
     })
-}
-
-/// A file of the real-world fixtures, where they are at hand; the test says so and skips otherwise.
-pub(super) fn real_fixture(name: &str) -> Option<Vec<u8>> {
-    let Ok(root) = std::env::var("COUNTERFOIL_REAL_FIXTURES") else {
-        println!("COUNTERFOIL_REAL_FIXTURES is not set: {name} is not checked");
-        return None;
-    };
-    Some(std::fs::read(std::path::Path::new(&root).join(name)).unwrap())
 }

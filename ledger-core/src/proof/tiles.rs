@@ -75,7 +75,7 @@ pub enum TileError<E> {
         path: TilePath,
     },
     /// The tiles of the right edge lead to another root.
-    #[error("the tiles lead to root {computed} at size {}, not to {}", .expected.size, .expected.root)]
+    #[error("the tiles lead to root {computed}, not to that of {expected}")]
     OtherRoot {
         /// What they lead to.
         computed: NodeHash,
