@@ -4,3 +4,5 @@
 
 #[cfg_attr(not(test), expect(dead_code, reason = "the parts of the engine meet in its writer"))]
 pub(crate) mod raw;
+#[cfg_attr(not(test), expect(dead_code, reason = "the parts of the engine meet in its writer"))]
+pub(crate) mod runs;
