@@ -10,6 +10,14 @@ use std::sync::Arc;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+mod digest;
+mod prose;
+mod resource;
+
+pub use digest::Sha256Digest;
+pub use prose::Prose;
+pub use resource::ResourceId;
+
 /// Why a piece of text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -131,6 +139,11 @@ macro_rules! text_id {
             pub fn new(text: &str) -> Result<Self, IdError> {
                 check($noun, text, $bytes_max, &$charset)?;
                 Ok(Self(Arc::from(text)))
+            }
+
+            /// Checks the text without taking it.
+            pub fn check(text: &str) -> Result<(), IdError> {
+                check($noun, text, $bytes_max, &$charset)
             }
 
             /// The text.
@@ -294,7 +307,20 @@ text_id! {
     Note, "a note", 1000, FOREIGN
 }
 
-/// A deployment, as the API names it: `{tenant}.{slug}`. Slugs hold no dot, so the last one divides.
+text_id! {
+    /// One reading of a provider's bill: the chunks of its lines share it.
+    IngestId, "an ingest id", 64, CODE
+}
+text_id! {
+    /// The name of a field of a resource or of a step's data, such as `size` or `attributes.vpc`.
+    FieldName, "a field name", 200, FOREIGN
+}
+text_id! {
+    /// The name of a projection.
+    ProjectionName, "a projection", 64, DOTTED
+}
+
+/// A deployment, as the API names it: `{tenant}.{slug}`. Slugs hold no dot: the last one divides.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeploymentId {
     /// Who pays.

@@ -40,6 +40,8 @@ pub enum Stream {
     Project(Provider, ProviderRef),
     /// One provider bill.
     Bill(Provider, BillRef),
+    /// What a provider shows of our account with it.
+    Provider(Provider),
     /// A tenant's invoices of one period.
     Invoice(TenantId, BillingPeriod),
     /// The numbers an issuer took.
@@ -73,6 +75,8 @@ pub enum StreamCategory {
     Project,
     /// `bill-{provider}.{invoice}`.
     Bill,
+    /// `provider-{provider}`.
+    Provider,
     /// `invoice-{tenant}.{period}`.
     Invoice,
     /// `register-{issuer}`.
@@ -87,7 +91,7 @@ pub enum StreamCategory {
 
 impl StreamCategory {
     /// Every category.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Catalog,
         Self::Ledger,
         Self::Access,
@@ -97,6 +101,7 @@ impl StreamCategory {
         Self::Resource,
         Self::Project,
         Self::Bill,
+        Self::Provider,
         Self::Invoice,
         Self::Register,
         Self::Operation,
@@ -116,6 +121,7 @@ impl StreamCategory {
             Self::Resource => "resource",
             Self::Project => "project",
             Self::Bill => "bill",
+            Self::Provider => "provider",
             Self::Invoice => "invoice",
             Self::Register => "register",
             Self::Operation => "operation",
@@ -144,6 +150,7 @@ impl Stream {
             Self::Resource(..) => StreamCategory::Resource,
             Self::Project(..) => StreamCategory::Project,
             Self::Bill(..) => StreamCategory::Bill,
+            Self::Provider(_) => StreamCategory::Provider,
             Self::Invoice(..) => StreamCategory::Invoice,
             Self::Register(_) => StreamCategory::Register,
             Self::Operation(_) => StreamCategory::Operation,
@@ -165,6 +172,7 @@ impl Stream {
             | Self::Resource(..)
             | Self::Project(..)
             | Self::Bill(..)
+            | Self::Provider(_)
             | Self::Register(_)
             | Self::Operation(_)
             | Self::Support(_)
@@ -194,7 +202,7 @@ impl fmt::Display for Stream {
             Self::Register(issuer) => write!(f, "-{issuer}"),
             Self::Operation(id) => write!(f, "-{id}"),
             Self::Support(day) => write!(f, "-{day}"),
-            Self::Suspense(provider) => write!(f, "-{provider}"),
+            Self::Provider(provider) | Self::Suspense(provider) => write!(f, "-{provider}"),
         }
     }
 }
@@ -285,6 +293,7 @@ fn read(name: &str) -> Result<Stream, StreamError> {
         StreamCategory::Register => Stream::Register(rest.parse()?),
         StreamCategory::Operation => Stream::Operation(rest.parse()?),
         StreamCategory::Support => Stream::Support(rest.parse()?),
+        StreamCategory::Provider => Stream::Provider(rest.parse()?),
         StreamCategory::Suspense => Stream::Suspense(rest.parse()?),
     })
 }

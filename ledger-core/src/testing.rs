@@ -21,6 +21,7 @@ macro_rules! arbitrary {
 
 pub mod catalog;
 pub mod disk;
+pub mod events;
 pub mod values;
 
 /// How many cases a property runs: few beside an editor, `in_ci` where the environment has

@@ -290,6 +290,7 @@ pub fn stream() -> impl Strategy<Value = Stream> {
         issuer_id().prop_map(Stream::Register),
         operation_id().prop_map(Stream::Operation),
         day().prop_map(Stream::Support),
+        provider().prop_map(Stream::Provider),
         provider().prop_map(Stream::Suspense),
     ]
 }
