@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::log::storage::{File, Lock, Storage, check_directory_path, check_path};
 
@@ -59,12 +59,27 @@ struct Inner {
     recording: Option<Recording>,
     capacity_bytes: Option<u64>,
     locked: BTreeSet<Arc<str>>,
+    pauses: usize,
 }
 
 /// The simulated disk. A clone is another hand on the same one.
 #[derive(Clone, Default)]
 pub struct SimulatedDisk {
     inner: Arc<Mutex<Inner>>,
+    resumed: Arc<Condvar>,
+}
+
+/// As long as it lives, every call of the disk waits.
+#[derive(Debug)]
+pub struct Paused {
+    disk: SimulatedDisk,
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        self.disk.inner().pauses -= 1;
+        self.disk.resumed.notify_all();
+    }
 }
 
 impl fmt::Debug for SimulatedDisk {
@@ -79,7 +94,8 @@ impl fmt::Debug for SimulatedDisk {
 
 impl From<Snapshot> for SimulatedDisk {
     fn from(state: Snapshot) -> Self {
-        Self { inner: Arc::new(Mutex::new(Inner { state, ..Inner::default() })) }
+        let inner = Arc::new(Mutex::new(Inner { state, ..Inner::default() }));
+        Self { inner, resumed: Arc::default() }
     }
 }
 
@@ -122,6 +138,13 @@ impl SimulatedDisk {
         if let Some(recording) = &mut self.inner().recording {
             recording.trace.push(Entry::Note(note));
         }
+    }
+
+    /// Holds every call until the answer is dropped, so that what is submitted meanwhile waits
+    /// together.
+    pub fn pause(&self) -> Paused {
+        self.inner().pauses += 1;
+        Paused { disk: self.clone() }
     }
 
     /// Ends the recording and gives what it kept: the trace, and the disk after every call that
@@ -199,6 +222,9 @@ impl SimulatedDisk {
         carry_out: impl FnOnce(&mut Inner, Option<Fault>) -> io::Result<T>,
     ) -> io::Result<T> {
         let mut guard = self.inner();
+        while guard.pauses > 0 {
+            guard = self.resumed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
         let inner = &mut *guard;
         let number = inner.calls;
         inner.calls += 1;

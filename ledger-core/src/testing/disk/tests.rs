@@ -426,3 +426,18 @@ fn a_sector_that_was_written_once_is_never_stale() {
         assert!(marks(&image, "a").unwrap().iter().all(|mark| matches!(mark, 4 | 5)));
     }
 }
+
+#[test]
+fn a_paused_disk_holds_calls_until_it_goes_on() {
+    let disk = with_zeros(1);
+    let file = disk.open_rw("a").unwrap();
+    let paused = disk.pause();
+    let writer = std::thread::spawn(move || write_all_at(&*file, b"later", 0));
+    for _ in 0..1_000 {
+        std::thread::yield_now();
+    }
+    assert_eq!(marks(&disk.snapshot(), "a").unwrap(), [0]);
+    drop(paused);
+    writer.join().unwrap().unwrap();
+    assert_eq!(marks(&disk.snapshot(), "a").unwrap(), [b'l']);
+}
