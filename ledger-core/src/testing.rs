@@ -22,7 +22,9 @@ macro_rules! arbitrary {
 pub mod catalog;
 pub mod disk;
 pub mod events;
+pub mod model;
 pub mod values;
+pub mod workload;
 
 /// How many cases a property runs: few beside an editor, `in_ci` where the environment has
 /// `CI=true`.

@@ -43,6 +43,21 @@ pub struct Verdict {
     refusal: Option<&'static str>,
 }
 
+impl Verdict {
+    /// Its kind, to be counted.
+    pub fn in_a_word(&self) -> &'static str {
+        if let Some(refusal) = self.refusal {
+            return refusal;
+        }
+        let is_new = |fate: &Fate| matches!(fate, Fate::Recorded(_));
+        match self.fates.iter().filter(|fate| is_new(fate)).count() {
+            0 => "duplicate",
+            new if new == self.fates.len() => "recorded",
+            _ => "mixed",
+        }
+    }
+}
+
 /// Which part of a history must be found, and which may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -108,7 +123,8 @@ impl Model {
 
     /// What an append must answer now.
     pub fn judge(&self, append: &Append) -> Verdict {
-        let mut revision = self.stream_head(&append.stream).map_or(Some(Revision::FIRST), Revision::next);
+        let mut revision =
+            self.stream_head(&append.stream).map_or(Some(Revision::FIRST), Revision::next);
         let mut fates = Vec::new();
         for event in &append.events {
             let known = event.key.as_ref().and_then(|key| self.keys.get(key).copied());
@@ -208,7 +224,11 @@ impl Model {
 
     fn check_outcomes(&self, verdict: &Verdict, appended: &Appended) -> Result<(), String> {
         if verdict.fates.len() != appended.outcomes.len() {
-            return Err(format!("{} events, {} outcomes", verdict.fates.len(), appended.outcomes.len()));
+            return Err(format!(
+                "{} events, {} outcomes",
+                verdict.fates.len(),
+                appended.outcomes.len()
+            ));
         }
         let mut last = self.records.iter().rev().find_map(|record| record.position);
         for (fate, outcome) in verdict.fates.iter().zip(&appended.outcomes) {
@@ -307,11 +327,14 @@ impl Model {
 }
 
 fn check_refusal(verdict: &Verdict, error: &AppendError) -> Result<(), String> {
-    let came = match error {
-        AppendError::Conflict { .. } => "conflict",
-        AppendError::PartlyRecorded { .. } => "partly recorded",
-        AppendError::WrongRevision { .. } => "wrong revision",
-        other => return Err(format!("{verdict:?} was to come, {other} came")),
+    let came = if matches!(error, AppendError::Conflict { .. }) {
+        "conflict"
+    } else if matches!(error, AppendError::PartlyRecorded { .. }) {
+        "partly recorded"
+    } else if matches!(error, AppendError::WrongRevision { .. }) {
+        "wrong revision"
+    } else {
+        return Err(format!("{verdict:?} was to come, {error} came"));
     };
     if verdict.refusal == Some(came) {
         Ok(())
