@@ -6,3 +6,5 @@
 pub(crate) mod raw;
 #[cfg_attr(not(test), expect(dead_code, reason = "the parts of the engine meet in its writer"))]
 pub(crate) mod runs;
+#[cfg_attr(not(test), expect(dead_code, reason = "the parts of the engine meet in its writer"))]
+pub(crate) mod sealed;

@@ -11,7 +11,6 @@ use crate::log::EVENT_BYTES_MAX;
 mod names;
 pub(crate) mod varint;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "a segment's reader keeps the names"))]
 pub(crate) use names::{NameError, NameKind, Names};
 use varint::{VarintError, unzigzag, zigzag};
 
@@ -70,7 +69,7 @@ impl RawKey<'_> {
 }
 
 /// Whether an id may be held as text: short enough, UTF-8, and no UUID in disguise.
-fn is_canonical_text(id: &[u8]) -> bool {
+pub(crate) fn is_canonical_text(id: &[u8]) -> bool {
     id.len() <= KEY_BYTES_MAX
         && std::str::from_utf8(id).is_ok_and(|text| text.len() != 36 || uuid_bytes(text).is_none())
 }
@@ -164,15 +163,23 @@ impl From<VarintError> for RowError {
 }
 
 /// The first byte of an event row: what it has. The highest bit is that of a name.
-mod flag {
-    pub(super) const KEY: u8 = 1;
-    pub(super) const KEY_IS_UUID: u8 = 1 << 1;
-    pub(super) const KEY_INDEX: u8 = 1 << 2;
-    pub(super) const FINGERPRINT: u8 = 1 << 3;
-    pub(super) const CAUSATION: u8 = 1 << 4;
-    pub(super) const CORRELATION: u8 = 1 << 5;
-    pub(super) const RECORDED_AT: u8 = 1 << 6;
-    pub(super) const NAME: u8 = 1 << 7;
+pub(crate) mod flag {
+    /// It has a key.
+    pub(crate) const KEY: u8 = 1;
+    /// The id of its key is a UUID.
+    pub(crate) const KEY_IS_UUID: u8 = 1 << 1;
+    /// The index of its key is not 0.
+    pub(crate) const KEY_INDEX: u8 = 1 << 2;
+    /// It has a fingerprint.
+    pub(crate) const FINGERPRINT: u8 = 1 << 3;
+    /// It names its cause.
+    pub(crate) const CAUSATION: u8 = 1 << 4;
+    /// It names what it belongs to.
+    pub(crate) const CORRELATION: u8 = 1 << 5;
+    /// It was recorded at another time than its frame.
+    pub(crate) const RECORDED_AT: u8 = 1 << 6;
+    /// It is no event, but a name.
+    pub(crate) const NAME: u8 = 1 << 7;
 }
 
 /// The flags of a record's optional parts, without that of its time of recording.
@@ -368,4 +375,4 @@ impl<'a> Iterator for Rows<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,0 +1,134 @@
+//! A body told as its difference from an earlier body of the same block.
+//!
+//! Usage events of one stream differ in a few bytes. A difference is a count of edits, and for each
+//! edit how many bytes are kept, how many are put in and how many are passed over; what is left of
+//! the earlier body follows. The counts go to the shape column, where they repeat and pack to
+//! almost nothing; the bytes put in go to the values. Any edits that give the body are valid.
+
+use crate::log::EVENT_BYTES_MAX;
+use crate::log::embedded::raw::{RowError, slice, varint};
+
+use super::error::Fault;
+
+/// How far apart the two sides are looked at when they are brought together again.
+const RESYNC_BYTES_MAX: usize = 12;
+/// How many bytes must agree to count as together.
+const RESYNC_BYTES: usize = 3;
+/// From here on half an edit is an integer of its own.
+const NIBBLE_MAX: usize = 15;
+
+/// Keep so many, put in so many, pass over so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Edit {
+    copy: usize,
+    insert: usize,
+    skip: usize,
+}
+
+/// The edits that make `target` of `reference`, and about how many bytes they cost.
+pub(super) fn difference(reference: &[u8], target: &[u8], edits: &mut Vec<Edit>) -> usize {
+    edits.clear();
+    let (mut from, mut to) = (reference, target);
+    let mut cost = 1;
+    loop {
+        let copy = common_prefix(from, to);
+        from = from.get(copy..).unwrap_or_default();
+        to = to.get(copy..).unwrap_or_default();
+        if from.is_empty() && to.is_empty() {
+            return cost;
+        }
+        let (insert, skip) = resync(from, to);
+        from = from.get(skip..).unwrap_or_default();
+        to = to.get(insert..).unwrap_or_default();
+        edits.push(Edit { copy, insert, skip });
+        cost += 2 + insert + usize::from(insert >= NIBBLE_MAX) + usize::from(skip >= NIBBLE_MAX);
+    }
+}
+
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    const WORD: usize = 8;
+    let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD)).take_while(|(a, b)| a == b).count();
+    let (a, b) = (a.iter().skip(words * WORD), b.iter().skip(words * WORD));
+    words * WORD + a.zip(b).take_while(|(a, b)| a == b).count()
+}
+
+/// How many bytes to put in and to pass over until both sides agree again.
+fn resync(from: &[u8], to: &[u8]) -> (usize, usize) {
+    for apart in 1..=RESYNC_BYTES_MAX {
+        for insert in 0..=apart.min(to.len()) {
+            let skip = apart - insert;
+            let (Some(from), Some(to)) = (from.get(skip..), to.get(insert..)) else { continue };
+            let together = match (from.first_chunk::<RESYNC_BYTES>(), to.first_chunk()) {
+                (Some(from), Some(to)) => from == to,
+                _ => from == to,
+            };
+            if together {
+                return (insert, skip);
+            }
+        }
+    }
+    let suffix = from.iter().rev().zip(to.iter().rev()).take_while(|(a, b)| a == b).count();
+    (to.len() - suffix, from.len() - suffix)
+}
+
+/// Writes the edits that make `target`.
+pub(super) fn encode(edits: &[Edit], target: &[u8], shape: &mut Vec<u8>, values: &mut Vec<u8>) {
+    varint::put_len(edits.len(), shape);
+    let mut rest = target;
+    for Edit { copy, insert, skip } in edits {
+        varint::put_len(*copy, shape);
+        shape.push(nibble(*insert) << 4 | nibble(*skip));
+        for count in [insert, skip] {
+            if *count >= NIBBLE_MAX {
+                varint::put_len(count - NIBBLE_MAX, shape);
+            }
+        }
+        rest = rest.get(*copy..).unwrap_or_default();
+        values.extend_from_slice(rest.get(..*insert).unwrap_or_default());
+        rest = rest.get(*insert..).unwrap_or_default();
+    }
+}
+
+fn nibble(count: usize) -> u8 {
+    u8::try_from(count.min(NIBBLE_MAX)).unwrap_or(0x0f)
+}
+
+/// Makes a body after the end of `bytes` from the one at `reference` in it.
+#[inline]
+pub(super) fn decode(
+    reference: (u32, u32),
+    shape: &mut &[u8],
+    values: &mut &[u8],
+    bytes: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    let begin = bytes.len();
+    let mut at = reference.0 as usize;
+    let end = at + reference.1 as usize;
+    for _ in 0..varint::take(shape)? {
+        let copy = varint::take_len(shape)?;
+        let counts = varint::byte(shape)?;
+        let insert = count(counts >> 4, shape)?;
+        let skip = count(counts & 0x0f, shape)?;
+        if copy > end - at || skip > end - at - copy {
+            return Err(Fault::Reference);
+        }
+        bytes.extend_from_within(at..at + copy);
+        bytes.extend_from_slice(slice(values, insert)?);
+        at += copy + skip;
+    }
+    bytes.extend_from_within(at..end);
+    let made = bytes.len() - begin;
+    if made > EVENT_BYTES_MAX {
+        return Err(RowError::Body { bytes: made as u64 }.into());
+    }
+    Ok(())
+}
+
+#[inline]
+fn count(nibble: u8, shape: &mut &[u8]) -> Result<usize, Fault> {
+    let count = usize::from(nibble);
+    if count < NIBBLE_MAX {
+        return Ok(count);
+    }
+    varint::take_len(shape)?.checked_add(NIBBLE_MAX).ok_or(Fault::Reference)
+}
