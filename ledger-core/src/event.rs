@@ -20,12 +20,13 @@ mod wire;
 pub use exemplar::{Exemplar, parsed};
 #[cfg(feature = "testing")]
 use exemplar::{aud, usd};
-pub use wire::{Body, DecodeError, EncodeError, Wire};
+pub(crate) use json::Data;
+pub use wire::{Body, DecodeError, EncodeError, JsonError, Wire};
 
 /// The one table of a family: wire name, body, and the categories of streams it may stand in.
 ///
-/// It makes the family's `Event`, ties each body to its [`Wire`], and, for tests, demands an
-/// [`Exemplar`] of every body: the event whose bytes are kept for ever.
+/// It makes the family's `Event`, ties each body to its [`Wire`], and, for tests, demands of every
+/// body a strategy and an [`Exemplar`]: the event whose bytes are kept for ever.
 macro_rules! event_family {
     (
         $(#[$doc:meta])*
@@ -38,7 +39,6 @@ macro_rules! event_family {
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
         pub enum Event {
             $(
                 #[doc = concat!("`", $wire, "`")]
@@ -92,6 +92,12 @@ macro_rules! event_family {
                 }
             }
 
+            /// A strategy for each body.
+            #[cfg(feature = "testing")]
+            pub fn strategies() -> Vec<proptest::strategy::BoxedStrategy<$crate::event::Event>> {
+                vec![$($crate::event::exemplar::strategy::<$body>(),)+]
+            }
+
             /// One fixed event per body version, with the bytes of that version.
             #[cfg(feature = "testing")]
             pub fn exemplars() -> Vec<(&'static $crate::event::Wire, Vec<u8>)> {
@@ -109,7 +115,6 @@ macro_rules! families {
     ($($(#[$doc:meta])* $family:ident in $module:ident,)+) => {
         /// One immutable fact.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
         pub enum Event {
             $($(#[$doc])* $family($module::Event),)+
         }
@@ -135,6 +140,12 @@ macro_rules! families {
                 match self {
                     $(Self::$family(event) => event.serialize_body(serializer),)+
                 }
+            }
+
+            /// A strategy for each body of each family.
+            #[cfg(feature = "testing")]
+            pub fn strategies() -> Vec<proptest::strategy::BoxedStrategy<Self>> {
+                [$($module::Event::strategies(),)+].concat()
             }
 
             /// One fixed event per body version, with the bytes of that version.

@@ -485,6 +485,7 @@ pub enum Role {
 
 /// Who, in which role.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Actor {
     /// Who.
     pub who: ActorName,
@@ -504,6 +505,7 @@ pub enum KeyScope {
 
 /// The name by which a repeat is known, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Key {
     /// Whose.
     pub scope: KeyScope,

@@ -107,7 +107,7 @@ fn is_fraction(number: &str) -> bool {
     let fraction_is_good = fraction.is_empty() || fraction.strip_prefix('.').is_some_and(plain);
     let exponent_is_good =
         exponent.is_none_or(|it| plain(it.strip_prefix(['+', '-']).unwrap_or(it)));
-    let is_long = whole.len() > 18;
+    let is_long = number.parse::<i64>().is_err() && number.parse::<u64>().is_err();
     fraction_is_good && exponent_is_good && (!rest.is_empty() || is_long)
 }
 
@@ -125,7 +125,7 @@ mod tests {
     fn only_numbers_that_a_float_would_hold_are_quoted() {
         check(r#"{"a":1.5,"b":[-0.25,7],"c":"1.5"}"#, r#"{"a":"1.5","b":["-0.25",7],"c":"1.5"}"#);
         check("[1e3,1.81E-8,1e99]", r#"["1000","0.0000000181","1e99"]"#);
-        check("12345678901234567890", "\"12345678901234567890\"");
+        check("123456789012345678901", "\"123456789012345678901\"");
         check("123456789012345678", "123456789012345678");
         check(r#"{"\"1.5":"\\",  "x" : 2.50 }"#, r#"{"\"1.5":"\\",  "x" : "2.50" }"#);
         for same in ["1.", "01.5", "-", ".5", "1.5.5", "1e", "\"1.5", "true", "NaN", "\"\\"] {

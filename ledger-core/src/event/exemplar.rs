@@ -7,7 +7,9 @@ use std::fmt::Debug;
 use std::str::FromStr;
 
 use super::wire::write;
-use super::{Body, Wire};
+use proptest::prelude::{Arbitrary, BoxedStrategy, Strategy, any};
+
+use super::{Body, Event, Wire};
 use crate::money::Money;
 
 /// The fixed event of a body version.
@@ -19,6 +21,11 @@ pub trait Exemplar {
 /// A value from text that is known to be good.
 pub fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().expect("an exemplar is written by hand and parses")
+}
+
+/// Any event with this body. Boxed one by one: the sum of all bodies is too large for a stack.
+pub(super) fn strategy<B: Body + Into<Event> + Arbitrary + 'static>() -> BoxedStrategy<Event> {
+    any::<B>().prop_map(Into::into).boxed()
 }
 
 /// A version's exemplar in the bytes of that version.

@@ -61,3 +61,6 @@ fn marked(hash: Sha256) -> EventId {
     *variant = (*variant & 0x3f) | 0x80;
     EventId::from_bytes(bytes)
 }
+
+#[cfg(test)]
+mod tests;

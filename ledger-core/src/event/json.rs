@@ -58,3 +58,6 @@ impl<'de> Deserialize<'de> for Event {
         Self::from_json(&wire, &data)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -316,3 +316,6 @@ fn body_to_json<B: Body>(wire: &'static str, bytes: &[u8]) -> Result<Box<RawValu
 fn current<B: Body>(body: B) -> Event {
     B::Current::from(body).into()
 }
+
+#[cfg(test)]
+mod tests;

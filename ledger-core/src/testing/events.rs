@@ -5,6 +5,7 @@
 
 use proptest::collection::{SizeRange, btree_map, vec};
 use proptest::prelude::{Arbitrary, BoxedStrategy, Just, Strategy, any, prop_oneof};
+use proptest::strategy::Union;
 
 use super::values::{
     bill_ref, day, deployment_slug, foreign_text, issuer_id, operation_id, period, provider,
@@ -34,16 +35,16 @@ fn few_of() -> SizeRange {
     SizeRange::from(0..4)
 }
 
-/// Any event of any family.
+/// Any event of any family; each body is as likely as the others.
 pub fn event() -> impl Strategy<Value = Event> {
-    any::<Event>()
+    Union::new(Event::strategies())
 }
 
 /// Any event in a stream it may stand in.
 pub fn placed_event() -> impl Strategy<Value = (Stream, Event)> {
     let tenant = (tenant_id(), deployment_slug(), period());
     let foreign = (provider(), provider_ref(), bill_ref());
-    (any::<Event>(), tenant, foreign, (issuer_id(), operation_id(), day())).prop_map(
+    (event(), tenant, foreign, (issuer_id(), operation_id(), day())).prop_map(
         |(event, (tenant, slug, period), (provider, id, bill), (issuer, operation, day))| {
             let stream = StreamCategory::ALL
                 .into_iter()
@@ -96,6 +97,7 @@ pub fn record() -> impl Strategy<Value = Record> {
 }
 
 arbitrary! {
+    Event = event();
     Position = prop_oneof![0..1_000_u64, Just(u64::MAX), any::<u64>()].prop_map(Position::new);
     Revision = prop_oneof![0..1_000_u64, Just(u64::MAX), any::<u64>()].prop_map(Revision::new);
     Fingerprint = any::<[u8; 32]>().prop_map(Fingerprint);

@@ -127,3 +127,6 @@ impl From<RecordedRef<'_>> for Event {
         it.to_owned().into()
     }
 }
+
+#[cfg(test)]
+mod tests;
