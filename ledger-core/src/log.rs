@@ -186,7 +186,7 @@ pub enum Outcome {
     },
     /// The key is taken by other content.
     Conflict {
-        /// Where the first one is.
+        /// Where the first one is; `ORIGIN` when it is in the same append.
         position: Position,
     },
 }

@@ -1,0 +1,200 @@
+//! Whether an event was recorded before, for ever.
+//!
+//! Keys are found by hash: in the tails, which hold every key of the unsealed segments and of the
+//! group being encoded, then in the runs of the sealed ones. A hash is only a hint; each candidate
+//! is read and compared, so a collision costs time and never an answer. What a repeat must match
+//! is the fingerprint its caller gave, or the event itself.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::log::{Outcome, Position, Revision};
+
+use super::engine::Failure;
+use super::layout::INDEX_DIR;
+use super::prepare::{Prepared, PreparedEvent, PreparedKey};
+use super::shared::{Shared, View};
+use super::spelled::Spelled;
+
+/// What is known of one event of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// Nobody has recorded it.
+    New,
+    /// Recorded before, or its key is taken.
+    Known(Outcome),
+    /// The same as an earlier event of the same append.
+    SameAs(usize),
+}
+
+impl Judged {
+    pub(crate) fn is_conflict(self) -> bool {
+        matches!(self, Self::Known(Outcome::Conflict { .. }))
+    }
+}
+
+/// The keys of a group, looked up in the runs together.
+#[derive(Debug)]
+pub(crate) struct Known {
+    view: Arc<View>,
+    /// Hash and position, sorted.
+    from_runs: Vec<(u64, u64)>,
+}
+
+impl Known {
+    /// Looks the hashes of a whole group up. The view is taken first: what leaves the tails later is
+    /// in the runs before.
+    pub(crate) fn look_up(shared: &Shared, hashes: &[u64]) -> Result<Self, Failure> {
+        let view = shared.view();
+        let mut from_runs = Vec::new();
+        shared
+            .keys
+            .lookup_many(hashes, &mut |place, position| {
+                if let Some(hash) = hashes.get(place) {
+                    from_runs.push((*hash, position));
+                }
+            })
+            .map_err(|error| Failure {
+                what: "look keys up in",
+                path: INDEX_DIR.to_owned(),
+                source: io::Error::other(error),
+            })?;
+        from_runs.sort_unstable();
+        Ok(Self { view, from_runs })
+    }
+
+    /// After a rotation the group's own keys are in another tail.
+    pub(crate) fn refresh(&mut self, shared: &Shared) {
+        self.view = shared.view();
+    }
+
+    /// Positions of events whose key may be the one with this hash.
+    fn candidates(&self, hash: u64) -> Vec<u64> {
+        let mut candidates = Vec::new();
+        for tail in self.view.tails() {
+            let index = tail.read();
+            candidates.extend(index.key_candidates(hash).map(|ordinal| tail.position(ordinal)));
+        }
+        let from = self.from_runs.partition_point(|(known, _)| *known < hash);
+        let same = self.from_runs.iter().skip(from).take_while(|(known, _)| *known == hash);
+        candidates.extend(same.map(|(_, position)| *position));
+        candidates
+    }
+
+    /// Judges each event of an append. `read` finds records, the group's own included.
+    pub(crate) fn judge(
+        &self,
+        prepared: &Prepared,
+        read: impl Fn(u64) -> Result<Option<Spelled>, Failure>,
+    ) -> Result<Vec<Judged>, Failure> {
+        let mut judged = vec![Judged::New; prepared.events.len()];
+        for (event, verdict) in prepared.events.iter().zip(&mut judged) {
+            let Some(key) = &event.key else { continue };
+            for position in self.candidates(key.hash) {
+                let Some(record) = read(position)? else { continue };
+                if is_key_of(&record, prepared, key) {
+                    *verdict = Judged::Known(outcome(&record, prepared, event));
+                    break;
+                }
+            }
+        }
+        judge_within(prepared, &mut judged);
+        Ok(judged)
+    }
+}
+
+fn is_key_of(record: &Spelled, prepared: &Prepared, key: &PreparedKey) -> bool {
+    record.key.as_ref().is_some_and(|it| {
+        it.index == key.index
+            && it.is_uuid == key.is_uuid()
+            && it.id == key.id()
+            && prepared.source(key) == it.source
+    })
+}
+
+fn outcome(record: &Spelled, prepared: &Prepared, event: &PreparedEvent) -> Outcome {
+    let position = Position::new(record.position);
+    let same = match (&record.fingerprint, &event.fingerprint) {
+        (Some(first), Some(again)) => first == again,
+        (None, None) => is_same_event(record, prepared, event),
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if same {
+        Outcome::Duplicate { position, revision: Revision::new(record.revision) }
+    } else {
+        Outcome::Conflict { position }
+    }
+}
+
+fn is_same_event(record: &Spelled, prepared: &Prepared, event: &PreparedEvent) -> bool {
+    if record.stream != prepared.stream_name || record.occurred_at != event.occurred_at {
+        return false;
+    }
+    if record.wire == event.wire {
+        return record.body == prepared.body(event);
+    }
+    // A newer build spells the same event under a newer wire name.
+    Event::decode(&record.wire, &record.body)
+        .ok()
+        .filter(|first| first.wire_name() == event.wire)
+        .and_then(|first| first.encode().ok())
+        .is_some_and(|first| first == prepared.body(event))
+}
+
+/// Finds keys that stand twice in one append.
+fn judge_within(prepared: &Prepared, judged: &mut [Judged]) {
+    if prepared.events.len() < 2 {
+        return;
+    }
+    let mut places: Vec<(u64, usize)> = prepared
+        .events
+        .iter()
+        .enumerate()
+        .filter_map(|(place, event)| event.key.as_ref().map(|key| (key.hash, place)))
+        .collect();
+    places.sort_unstable();
+    for same in places.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1) {
+        for (later, (_, place)) in same.iter().enumerate().skip(1) {
+            let earlier = same.iter().take(later).map(|(_, earlier)| *earlier);
+            let first = earlier.into_iter().find(|earlier| has_same_key(prepared, *earlier, *place));
+            let (Some(first), Some(verdict)) = (first, judged.get(*place)) else { continue };
+            if *verdict != Judged::New {
+                continue;
+            }
+            let same = is_same_content(prepared, first, *place);
+            let conflict = Judged::Known(Outcome::Conflict { position: Position::ORIGIN });
+            if let Some(verdict) = judged.get_mut(*place) {
+                *verdict = if same { Judged::SameAs(first) } else { conflict };
+            }
+        }
+    }
+}
+
+fn has_same_key(prepared: &Prepared, one: usize, other: usize) -> bool {
+    let key = |place: usize| prepared.events.get(place).and_then(|event| event.key.as_ref());
+    match (key(one), key(other)) {
+        (Some(one), Some(other)) => {
+            prepared.source(one) == prepared.source(other)
+                && one.id() == other.id()
+                && one.is_uuid() == other.is_uuid()
+                && one.index == other.index
+        }
+        _ => false,
+    }
+}
+
+fn is_same_content(prepared: &Prepared, one: usize, other: usize) -> bool {
+    match (prepared.events.get(one), prepared.events.get(other)) {
+        (Some(one), Some(other)) => match (&one.fingerprint, &other.fingerprint) {
+            (Some(one), Some(other)) => one == other,
+            (None, None) => {
+                one.wire == other.wire
+                    && one.occurred_at == other.occurred_at
+                    && prepared.body(one) == prepared.body(other)
+            }
+            (Some(_), None) | (None, Some(_)) => false,
+        },
+        _ => false,
+    }
+}

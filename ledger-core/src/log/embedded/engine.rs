@@ -1,0 +1,589 @@
+//! The one writer: judges appends, encodes them into a frame, makes it durable, then acknowledges.
+//!
+//! It runs on one thread and owns the active segment. A group is every append that waited: one
+//! write, one sync, then all answers. Judgements are made against state that may not be durable
+//! yet, so no answer, not even a refusal, leaves before the group is durable. Any error from the
+//! disk stops it for good: nothing is retried, nothing more is appended, readers go on.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::log::storage::write_all_at;
+use crate::log::{AppendError, Appended, Completer, Expected, OnConflict, Outcome, Position, Revision};
+use crate::time::Timestamp;
+
+use super::clock_guard::ClockGuard;
+use super::dedupe::{Judged, Known};
+use super::frame::{FRAME_HEADER_BYTES, FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::layout;
+use super::mark::{HighWater, Mark, MarkFile};
+use super::prepare::{Prepared, PreparedEvent};
+use super::raw::{self, NameDefinition, NameKind, RawKey, RawRecord, RowBase};
+use super::shared::Shared;
+use super::spare;
+use super::tail::{Tail, TailFrame, TailIndex};
+
+/// An append that waits, and who waits for it.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) prepared: Prepared,
+    pub(crate) answer: Completer<Result<Appended, AppendError>>,
+}
+
+/// What the disk refused. After this the log is closed to appends until it is opened again.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what} {path}: {source}")]
+pub(crate) struct Failure {
+    pub(crate) what: &'static str,
+    pub(crate) path: String,
+    pub(crate) source: io::Error,
+}
+
+impl Failure {
+    pub(crate) fn new(what: &'static str, path: &str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self { what, path, source }
+    }
+}
+
+/// Why an append is not in the frame.
+enum Refused {
+    /// The caller's business.
+    Append(AppendError),
+    /// Ours: the log stops.
+    Failure(Failure),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// The group that is being encoded.
+#[derive(Debug)]
+struct Group {
+    /// Room for the frame header, then rows.
+    bytes: Vec<u8>,
+    first_position: u64,
+    events: u32,
+    recorded_at: i64,
+}
+
+/// Where the log ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    pub(crate) sequence: u64,
+    pub(crate) position: u64,
+    pub(crate) recorded_at: Option<i64>,
+}
+
+/// See the file's opening words.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    shared: Arc<Shared>,
+    high_water: HighWater,
+    clock: ClockGuard,
+    active: Arc<Tail>,
+    /// The header of a segment that has no frame yet; it is written with the first.
+    segment_header: Option<[u8; SEGMENT_HEADER_BYTES]>,
+    offset: u64,
+    head: Head,
+    /// Including events of the group that is not durable yet.
+    next_position: u64,
+    mark: MarkFile,
+    group: Group,
+    answers: Vec<(Completer<Result<Appended, AppendError>>, Result<Appended, AppendError>)>,
+}
+
+impl Engine {
+    /// Continues a log that was recovered. `offset` is where the active segment's next frame goes.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        high_water: HighWater,
+        clock: ClockGuard,
+        active: Arc<Tail>,
+        has_header: bool,
+        head: Head,
+        mark: MarkFile,
+    ) -> Self {
+        let offset = active.read().end();
+        let mut engine = Self {
+            segment_header: None,
+            group: Group {
+                bytes: vec![0; FRAME_HEADER_BYTES],
+                first_position: 0,
+                events: 0,
+                recorded_at: 0,
+            },
+            answers: Vec::new(),
+            next_position: head.position.saturating_add(1),
+            shared,
+            high_water,
+            clock,
+            active,
+            offset,
+            head,
+            mark,
+        };
+        if !has_header {
+            engine.segment_header = Some(engine.header_of(&engine.active).encode());
+        }
+        engine
+    }
+
+    pub(crate) fn head(&self) -> Head {
+        self.head
+    }
+
+    pub(crate) fn clock_mut(&mut self) -> &mut ClockGuard {
+        &mut self.clock
+    }
+
+    fn header_of(&self, tail: &Tail) -> SegmentHeader {
+        SegmentHeader {
+            ledger: self.shared.identity.ledger,
+            segment: tail.segment,
+            segment_bytes: self.shared.identity.segment_bytes,
+            first_position: tail.first_position,
+            first_sequence: tail.first_sequence,
+        }
+    }
+
+    /// Takes every job, in order, and answers each once what it says is durable.
+    pub(crate) fn commit(&mut self, jobs: &mut Vec<Job>) {
+        if let Some(why) = self.shared.stopped() {
+            for job in jobs.drain(..) {
+                job.answer.complete(Err(AppendError::Stopped { why: why.clone() }));
+            }
+            return;
+        }
+        let now = match self.clock.time(self.head.recorded_at) {
+            Ok(now) => now,
+            Err(refusal) => {
+                for job in jobs.drain(..) {
+                    job.answer.complete(Err(refusal.clone()));
+                }
+                return;
+            }
+        };
+        self.group.recorded_at = now.as_micros();
+        let hashes: Vec<u64> = jobs
+            .iter()
+            .flat_map(|job| &job.prepared.events)
+            .filter_map(|event| event.key.as_ref().map(|key| key.hash))
+            .collect();
+        let mut failed = None;
+        let mut known = match Known::look_up(&self.shared, &hashes) {
+            Ok(known) => Some(known),
+            Err(failure) => {
+                failed = Some(failure);
+                None
+            }
+        };
+        for job in jobs.drain(..) {
+            // After a failure nothing is judged; `stop` gives these their true answer.
+            let result = match known.as_mut().filter(|_| failed.is_none()) {
+                Some(known) => self.take(&job.prepared, known),
+                None => Err(Refused::Append(AppendError::Busy)),
+            };
+            match result {
+                Ok(appended) => self.answers.push((job.answer, Ok(appended))),
+                Err(Refused::Append(error)) => self.answers.push((job.answer, Err(error))),
+                Err(Refused::Failure(failure)) => {
+                    self.answers.push((job.answer, Err(AppendError::Busy)));
+                    failed = Some(failure);
+                }
+            }
+        }
+        if failed.is_none() {
+            failed = self.flush().err();
+        }
+        if let Some(failure) = failed {
+            self.stop(&failure);
+        }
+    }
+
+    /// Ends everything that waits. What was written is unknown until the log is opened again.
+    fn stop(&mut self, failure: &Failure) {
+        let why = failure.to_string();
+        tracing::error!(position = self.head.position, %why, "the log stops");
+        self.shared.stop(&why);
+        for (answer, _) in self.answers.drain(..) {
+            answer.complete(Err(AppendError::Stopped { why: why.clone() }));
+        }
+    }
+
+    /// Judges one append and puts its new events into the group.
+    fn take(&mut self, prepared: &Prepared, known: &mut Known) -> Result<Appended, Refused> {
+        let judged = known.judge(prepared, |position| self.read_record(position))?;
+        if prepared.on_conflict == OnConflict::RefuseAll && judged.iter().any(|it| it.is_conflict()) {
+            let outcomes = judged
+                .iter()
+                .map(|it| match it {
+                    Judged::Known(outcome) => Some(*outcome),
+                    Judged::New | Judged::SameAs(_) => None,
+                })
+                .collect();
+            return Err(Refused::Append(AppendError::Conflict { outcomes }));
+        }
+        let is_new = |it: &&Judged| matches!(it, Judged::New);
+        let new = judged.iter().filter(is_new).count();
+        if new == 0 {
+            return Ok(appended(&judged, &[]));
+        }
+        if prepared.expected != Expected::Any && new < judged.len() {
+            let stream = prepared.stream.clone();
+            return Err(Refused::Append(AppendError::PartlyRecorded { stream }));
+        }
+        if self.make_room(prepared.frame_bytes_max)? {
+            known.refresh(&self.shared);
+        }
+        let actual = self.stream_head(&prepared.stream_name)?;
+        let right = match prepared.expected {
+            Expected::Any => true,
+            Expected::NoStream => actual.is_none(),
+            Expected::Exactly(revision) => actual == Some(revision.get()),
+        };
+        if !right {
+            return Err(Refused::Append(AppendError::WrongRevision {
+                stream: prepared.stream.clone(),
+                expected: prepared.expected,
+                actual: actual.map(Revision::new),
+            }));
+        }
+        let first_revision = actual.map_or(0, |revision| revision.saturating_add(1));
+        let recorded = self.encode(prepared, first_revision, &judged)?;
+        Ok(appended(&judged, &recorded))
+    }
+
+    /// A record that is durable, or in the group.
+    fn read_record(&self, position: u64) -> Result<Option<super::spelled::Spelled>, Failure> {
+        if position <= self.head.position {
+            return self.shared.record_at(position).map_err(|error| Failure {
+                what: "read",
+                path: super::layout::SEGMENTS_DIR.to_owned(),
+                source: io::Error::other(error),
+            });
+        }
+        let index = self.active.read();
+        let rows = self.group.bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
+        Ok(super::spelled::Spelled::find(rows, self.base(), &index.names, position))
+    }
+
+    fn base(&self) -> RowBase {
+        RowBase {
+            position: self.group.first_position,
+            recorded_at: self.group.recorded_at,
+            occurred_at: self.group.recorded_at,
+        }
+    }
+
+    /// The revision of a stream's last event, the group included.
+    fn stream_head(&self, name: &str) -> Result<Option<u64>, Failure> {
+        {
+            let index = self.active.read();
+            if let Some(number) = index.names.find(NameKind::Stream, name)
+                && let Some(head) = index.head_of(number, index.events())
+            {
+                return Ok(Some(head));
+            }
+        }
+        self.shared.stream_head(name, self.head.position).map_err(|error| Failure {
+            what: "read",
+            path: layout::SEGMENTS_DIR.to_owned(),
+            source: io::Error::other(error),
+        })
+    }
+
+    /// Puts the new events of an append into the group; answers where each went.
+    fn encode(
+        &mut self,
+        prepared: &Prepared,
+        first_revision: u64,
+        judged: &[Judged],
+    ) -> Result<Vec<Outcome>, Failure> {
+        if self.group.events == 0 {
+            self.group.first_position = self.next_position;
+            self.group.bytes.clear();
+            self.group.bytes.resize(FRAME_HEADER_BYTES, 0);
+        }
+        let base = self.base();
+        let mut index = self.active.write();
+        let mut rows = RowWriter { index: &mut index, bytes: &mut self.group.bytes, base };
+        let stream = rows.name(NameKind::Stream, &prepared.stream_name)?;
+        let actor = rows.name(NameKind::Actor, &prepared.actor)?;
+        let mut numbers = LastNumbers::default();
+        let mut revision = first_revision;
+        let mut recorded = Vec::with_capacity(judged.len());
+        let new = prepared.events.iter().zip(judged).filter(|(_, it)| **it == Judged::New);
+        for (event, _) in new {
+            let position = self.next_position;
+            let record = RawRecord {
+                position,
+                stream,
+                revision,
+                wire: numbers.wire(event, &mut rows)?,
+                occurred_at: event.occurred_at,
+                recorded_at: base.recorded_at,
+                actor,
+                causation: prepared.causation.map(|it| *it.as_bytes()),
+                correlation: prepared.correlation.map(|it| *it.as_bytes()),
+                key: numbers.key(prepared, event, &mut rows)?,
+                fingerprint: event.fingerprint,
+                body: prepared.body(event),
+            };
+            rows.event(&record, event)?;
+            recorded.push(Outcome::Recorded {
+                position: Position::new(position),
+                revision: Revision::new(revision),
+            });
+            revision = revision.saturating_add(1);
+            self.next_position = position.saturating_add(1);
+            self.group.events = self.group.events.saturating_add(1);
+        }
+        Ok(recorded)
+    }
+
+    /// Makes sure that so many bytes fit the active segment, rotating when they do not.
+    /// Answers whether it did.
+    fn make_room(&mut self, bytes: usize) -> Result<bool, Refused> {
+        let held = u64::try_from(self.group.bytes.len()).unwrap_or(u64::MAX);
+        let needed = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(held);
+        let frame_bytes_max = u64::from(u32::MAX / 2);
+        let ends = self.offset.saturating_add(needed);
+        if ends <= self.shared.identity.segment_bytes && needed <= frame_bytes_max {
+            return Ok(false);
+        }
+        self.flush()?;
+        let ends = self.offset.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        if ends.saturating_add(FRAME_HEADER_BYTES as u64) <= self.shared.identity.segment_bytes {
+            return Ok(false);
+        }
+        self.rotate()?;
+        Ok(true)
+    }
+
+    /// Begins the next segment. The one before is complete and durable.
+    fn rotate(&mut self) -> Result<(), Refused> {
+        let segment = self.active.segment.saturating_add(1);
+        spare::take(&self.shared, segment).map_err(|error| match error {
+            spare::SpareError::Full { free_bytes, needed_bytes } => {
+                Refused::Append(AppendError::DiskFull { free_bytes, needed_bytes })
+            }
+            spare::SpareError::Failed(failure) => Refused::Failure(failure),
+        })?;
+        let path = layout::raw_path(segment);
+        let file = self
+            .shared
+            .storage
+            .open_rw(&path)
+            .map_err(Failure::new("open", &path))
+            .map_err(Refused::Failure)?;
+        let tail = Tail::new(
+            segment,
+            self.next_position,
+            self.head.sequence.saturating_add(1),
+            path,
+            file,
+        );
+        tail.write().begin_at(SEGMENT_HEADER_BYTES as u64);
+        let tail = Arc::new(tail);
+        self.segment_header = Some(self.header_of(&tail).encode());
+        self.offset = SEGMENT_HEADER_BYTES as u64;
+        self.active = Arc::clone(&tail);
+        self.shared.begin_segment(tail);
+        Ok(())
+    }
+
+    /// Makes the group durable, then acknowledges it.
+    fn flush(&mut self) -> Result<(), Failure> {
+        if self.group.events > 0 {
+            self.write_group()?;
+        }
+        for (answer, result) in self.answers.drain(..) {
+            answer.complete(result);
+        }
+        Ok(())
+    }
+
+    fn write_group(&mut self) -> Result<(), Failure> {
+        let sequence = self.head.sequence.saturating_add(1);
+        let payload = self.group.bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
+        let header = FrameHeader {
+            ledger: self.shared.identity.ledger,
+            segment: self.active.segment,
+            offset: self.offset,
+            sequence,
+            first_position: self.group.first_position,
+            events: self.group.events,
+            payload_bytes: u32::try_from(payload.len()).expect("make_room bounds a frame"),
+            recorded_at: self.group.recorded_at,
+            durable_upto: self.head.sequence,
+            payload_crc: crc32c::crc32c(payload),
+        };
+        self.group
+            .bytes
+            .get_mut(..FRAME_HEADER_BYTES)
+            .expect("a group begins with room for the header")
+            .copy_from_slice(&header.encode());
+        let file = Arc::clone(&self.active.file);
+        let path = &self.active.path;
+        if let Some(segment_header) = self.segment_header.take() {
+            write_all_at(&*file, &segment_header, 0).map_err(Failure::new("write", path))?;
+        }
+        write_all_at(&*file, &self.group.bytes, self.offset)
+            .map_err(Failure::new("write", path))?;
+        file.sync_data().map_err(Failure::new("sync", path))?;
+
+        self.active.write().push_frame(TailFrame::from_header(&header));
+        self.offset = header.end();
+        self.head = Head {
+            sequence,
+            position: self.next_position.saturating_sub(1),
+            recorded_at: Some(self.group.recorded_at),
+        };
+        self.group.events = 0;
+        self.group.bytes.clear();
+        self.write_mark(false)?;
+        self.shared.publish(self.head.position);
+        Ok(())
+    }
+
+    /// Writes how far the log is acknowledged; in strict mode it is durable on return.
+    fn write_mark(&mut self, clean: bool) -> Result<(), Failure> {
+        let mark = Mark {
+            sequence: self.head.sequence,
+            position: self.head.position,
+            segment: self.active.segment,
+            end: self.offset,
+            recorded_at: self.head.recorded_at.unwrap_or(0),
+            high_water: self.high_water,
+            clean,
+        };
+        let failed = |what| Failure::new(what, super::mark::MARK_FILE);
+        self.mark.write(&mark).map_err(failed("write"))?;
+        match self.high_water {
+            HighWater::Strict => self.mark.file().sync_data().map_err(failed("sync"))?,
+            HighWater::Trailing if clean => {
+                self.mark.file().sync_data().map_err(failed("sync"))?;
+            }
+            HighWater::Trailing => self.shared.mark_unsynced.store(true, Ordering::Release),
+        }
+        Ok(())
+    }
+
+    /// Writes and syncs the mark; `clean` says that nothing comes after it.
+    pub(crate) fn settle(&mut self, clean: bool) -> Result<(), Failure> {
+        if self.shared.stopped().is_some() {
+            return Ok(());
+        }
+        self.write_mark(clean)?;
+        self.mark.file().sync_data().map_err(Failure::new("sync", super::mark::MARK_FILE))
+    }
+
+    /// When the last event was recorded.
+    pub(crate) fn last_recorded_at(&self) -> Option<Timestamp> {
+        self.head.recorded_at.map(Timestamp::from_micros)
+    }
+}
+
+/// Puts names and events into a frame and its index together.
+struct RowWriter<'a> {
+    index: &'a mut TailIndex,
+    bytes: &'a mut Vec<u8>,
+    base: RowBase,
+}
+
+impl RowWriter<'_> {
+    fn name(&mut self, kind: NameKind, text: &str) -> Result<u32, Failure> {
+        let (number, is_new) = self.index.names.intern(kind, text).map_err(|error| Failure {
+            what: "number a name of",
+            path: layout::SEGMENTS_DIR.to_owned(),
+            source: io::Error::other(error),
+        })?;
+        if is_new {
+            raw::encode_name(&NameDefinition { kind, number, text }, self.bytes);
+        }
+        Ok(number)
+    }
+
+    fn event(&mut self, record: &RawRecord<'_>, event: &PreparedEvent) -> Result<(), Failure> {
+        raw::encode(record, &self.base, self.bytes);
+        let hash = event.key.as_ref().map(|key| key.hash);
+        self.index.push_event(record.stream, record.revision, hash).map_err(|error| Failure {
+            what: "index an event of",
+            path: layout::SEGMENTS_DIR.to_owned(),
+            source: io::Error::other(error),
+        })
+    }
+}
+
+/// The numbers of the names the event before had: most events of an append share them.
+#[derive(Default)]
+struct LastNumbers {
+    wire: Option<(&'static str, u32)>,
+    source: Option<(usize, u32)>,
+}
+
+impl LastNumbers {
+    fn wire(&mut self, event: &PreparedEvent, rows: &mut RowWriter<'_>) -> Result<u32, Failure> {
+        match self.wire {
+            Some((name, number)) if name == event.wire => Ok(number),
+            _ => {
+                let number = rows.name(NameKind::Wire, event.wire)?;
+                self.wire = Some((event.wire, number));
+                Ok(number)
+            }
+        }
+    }
+
+    fn key<'a>(
+        &mut self,
+        prepared: &'a Prepared,
+        event: &'a PreparedEvent,
+        rows: &mut RowWriter<'_>,
+    ) -> Result<Option<RawKey<'a>>, Failure> {
+        let Some(key) = &event.key else { return Ok(None) };
+        let source = match self.source {
+            Some((place, number)) if place == key.source => number,
+            _ => {
+                let number = rows.name(NameKind::Source, prepared.source(key))?;
+                self.source = Some((key.source, number));
+                number
+            }
+        };
+        Ok(Some(RawKey { source, id: key.id(), is_uuid: key.is_uuid(), index: key.index }))
+    }
+}
+
+/// One outcome per event: those that were known, those recorded now, those said twice.
+fn appended(judged: &[Judged], recorded: &[Outcome]) -> Appended {
+    let mut recorded = recorded.iter();
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(judged.len());
+    for verdict in judged {
+        let conflict = Outcome::Conflict { position: Position::ORIGIN };
+        outcomes.push(match verdict {
+            Judged::Known(outcome) => *outcome,
+            Judged::New => recorded.next().copied().unwrap_or(conflict),
+            Judged::SameAs(first) => match outcomes.get(*first) {
+                Some(
+                    Outcome::Recorded { position, revision }
+                    | Outcome::Duplicate { position, revision },
+                ) => Outcome::Duplicate { position: *position, revision: *revision },
+                Some(Outcome::Conflict { .. }) | None => conflict,
+            },
+        });
+    }
+    let position = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Outcome::Recorded { position, .. }
+            | Outcome::Duplicate { position, .. }
+            | Outcome::Conflict { position } => *position,
+        })
+        .max()
+        .unwrap_or(Position::ORIGIN);
+    Appended { outcomes, position }
+}
