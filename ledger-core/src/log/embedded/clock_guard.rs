@@ -60,6 +60,11 @@ impl ClockGuard {
         Ok(Timestamp::from_micros(now.wall.as_micros().max(last)))
     }
 
+    /// What the clock says, believed or not.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.read().wall
+    }
+
     /// Believes the clock as it is. Answers what it says.
     pub(crate) fn accept(&mut self) -> Timestamp {
         let now = self.clock.read();

@@ -50,7 +50,7 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    fn encode(&self, ledger: LedgerId) -> [u8; SLOT_BYTES] {
+    pub(crate) fn encode(&self, ledger: LedgerId) -> [u8; SLOT_BYTES] {
         let mut bytes = [0_u8; SLOT_BYTES];
         let flags = u8::from(self.clean) | (u8::from(self.high_water == HighWater::Strict) << 1);
         let fields: [&[u8]; 8] = [

@@ -1,0 +1,223 @@
+//! Work behind the writer: the spare segment, the mark's sync, sealing, merging of index runs.
+//!
+//! Each call does one piece, so that a test can run them one by one on its own thread. A failure of
+//! the disk stops the log, as one of the writer's would; running out of space does not, because
+//! what the work would have made can be made later.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::log::storage::File;
+
+use super::engine::Failure;
+use super::frame_reader::{self, FrameBatch};
+use super::layout::{SEGMENTS_DIR, raw_path, sealed_path};
+use super::mark::MARK_FILE;
+use super::raw::{Entry, Names, RawRecord, Rows};
+use super::sealed::{SealFacts, Sealed, seal};
+use super::shared::Shared;
+use super::spare::{self, SpareError};
+use super::tail::Tail;
+
+/// The mark's file and what is open of it.
+#[derive(Clone)]
+pub(crate) struct Background {
+    shared: Arc<Shared>,
+    mark: Arc<dyn File>,
+}
+
+impl std::fmt::Debug for Background {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Background")
+    }
+}
+
+impl Background {
+    pub(crate) fn new(shared: Arc<Shared>, mark: Arc<dyn File>) -> Self {
+        Self { shared, mark }
+    }
+
+    /// The quick pieces: the mark's sync and the spare. Answers whether anything was done.
+    pub(crate) fn prepare_once(&self) -> bool {
+        self.ends_well(self.sync_mark()) || self.ends_well(self.make_spare())
+    }
+
+    /// The long pieces: sealing and merging. Answers whether anything was done.
+    pub(crate) fn tidy_once(&self) -> bool {
+        self.ends_well(self.seal_oldest()) || self.ends_well(self.merge())
+    }
+
+    fn ends_well(&self, result: Result<bool, Failure>) -> bool {
+        if self.shared.stopped().is_some() {
+            return false;
+        }
+        result.unwrap_or_else(|failure| {
+            let why = failure.to_string();
+            if spare::is_full(&failure.source) {
+                tracing::warn!(%why, "no space: this is tried again later");
+            } else {
+                tracing::error!(%why, "the log stops");
+                self.shared.stop(&why);
+            }
+            false
+        })
+    }
+
+    fn sync_mark(&self) -> Result<bool, Failure> {
+        if !self.shared.mark_unsynced.swap(false, Ordering::AcqRel) {
+            return Ok(false);
+        }
+        self.mark.sync_data().map_err(Failure::new("sync", MARK_FILE))?;
+        Ok(true)
+    }
+
+    fn make_spare(&self) -> Result<bool, Failure> {
+        match spare::prepare(&self.shared) {
+            Ok(made) => Ok(made),
+            // The writer refuses appends when it needs the space; here it is only too early.
+            Err(SpareError::Full { .. }) => Ok(false),
+            Err(SpareError::Failed(failure)) => Err(failure),
+        }
+    }
+
+    /// Seals the oldest segment that is complete.
+    fn seal_oldest(&self) -> Result<bool, Failure> {
+        let view = self.shared.view();
+        let [oldest, _, ..] = view.tails() else { return Ok(false) };
+        let sealed = seal_tail(&self.shared, oldest)?;
+        index(&self.shared, &sealed, oldest)?;
+        let raw = raw_path(oldest.segment);
+        self.shared.replace_tail(Arc::new(sealed));
+        self.shared.storage.remove(&raw).map_err(Failure::new("remove", &raw))?;
+        sync_segments(&self.shared)?;
+        tracing::info!(segment = oldest.segment, "sealed");
+        Ok(true)
+    }
+
+    fn merge(&self) -> Result<bool, Failure> {
+        let stop = || self.shared.work_is_over();
+        for runs in [&self.shared.keys, &self.shared.streams] {
+            let merged = runs.merge_once(&stop).map_err(index_failure("merge runs of"))?;
+            if merged {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn index_failure<E: std::error::Error + Send + Sync + 'static>(
+    what: &'static str,
+) -> impl FnOnce(E) -> Failure {
+    move |error| Failure {
+        what,
+        path: super::layout::INDEX_DIR.to_owned(),
+        source: io::Error::other(error),
+    }
+}
+
+fn sync_segments(shared: &Shared) -> Result<(), Failure> {
+    let synced = shared.storage.sync_dir(SEGMENTS_DIR);
+    synced.map_err(Failure::new("sync the directory", SEGMENTS_DIR))
+}
+
+/// Writes the sealed form of a segment, reads it back and compares it with the raw one.
+fn seal_tail(shared: &Shared, tail: &Tail) -> Result<Sealed, Failure> {
+    let path = sealed_path(tail.segment);
+    let temporary = format!("{path}.tmp");
+    let raw = RawSegment::read(tail)?;
+    let bytes = seal(&raw.facts(shared, tail), &raw.names, raw.records())
+        .map_err(|error| Failure { what: "seal", path: tail.path.clone(), source: io::Error::other(error) })?;
+    let storage = &shared.storage;
+    match storage.remove(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Failure::new("remove", &temporary)(error));
+        }
+        Ok(()) | Err(_) => (),
+    }
+    let file = storage.create(&temporary).map_err(Failure::new("create", &temporary))?;
+    let written = crate::log::storage::write_all_at(&*file, &bytes, 0);
+    written.map_err(Failure::new("write", &temporary))?;
+    file.sync_all().map_err(Failure::new("sync", &temporary))?;
+    drop(bytes);
+    let file = storage.open(&temporary).map_err(Failure::new("open", &temporary))?;
+    let differs = |error: String| Failure {
+        what: "verify",
+        path: temporary.clone(),
+        source: io::Error::other(error),
+    };
+    let sealed = Sealed::open(file, &path, shared.identity.ledger, tail.segment)
+        .map_err(|error| differs(error.to_string()))?;
+    sealed.verify().map_err(|error| differs(error.to_string()))?;
+    sealed.matches(&raw.names, raw.records()).map_err(|error| differs(error.to_string()))?;
+    storage.rename(&temporary, &path).map_err(Failure::new("rename to", &path))?;
+    sync_segments(shared)?;
+    Ok(sealed)
+}
+
+/// Adds what a sealed segment holds to the indexes.
+fn index(shared: &Shared, sealed: &Sealed, tail: &Tail) -> Result<(), Failure> {
+    let (keys, streams) = {
+        let index = tail.read();
+        let keys: Vec<(u64, u64)> =
+            index.key_entries().map(|(hash, ordinal)| (hash, tail.position(ordinal))).collect();
+        let segment = u64::from(sealed.segment());
+        let names = index.names.texts(super::raw::NameKind::Stream);
+        let streams: Vec<(u64, u64)> =
+            names.iter().map(|name| (shared.hash.stream(name), segment)).collect();
+        (keys, streams)
+    };
+    shared.keys.add(tail.segment, keys).map_err(index_failure("add a run to"))?;
+    shared.streams.add(tail.segment, streams).map_err(index_failure("add a run to"))
+}
+
+/// A whole raw segment in memory, verified.
+struct RawSegment {
+    batches: Vec<FrameBatch>,
+    names: Names,
+    events: u32,
+}
+
+impl RawSegment {
+    fn read(tail: &Tail) -> Result<Self, Failure> {
+        let mut batches = Vec::new();
+        let mut from = tail.first_position;
+        loop {
+            let read = frame_reader::read_frames(tail, from, u64::MAX - 1).map_err(|error| Failure {
+                what: "read",
+                path: tail.path.clone(),
+                source: io::Error::other(error),
+            })?;
+            let Some(batch) = read else { break };
+            from = batch.end_position();
+            batches.push(batch);
+        }
+        let index = tail.read();
+        Ok(Self { batches, names: index.names.clone(), events: index.events() })
+    }
+
+    fn facts(&self, shared: &Shared, tail: &Tail) -> SealFacts {
+        let index = tail.read();
+        let frames = u64::try_from(index.frames().len()).unwrap_or(u64::MAX);
+        SealFacts {
+            ledger: shared.identity.ledger,
+            segment: tail.segment,
+            first_position: tail.first_position,
+            count: self.events,
+            first_sequence: tail.first_sequence,
+            last_sequence: tail.first_sequence.saturating_add(frames).saturating_sub(1),
+            last_recorded_at: index.last_recorded_at().unwrap_or(0),
+        }
+    }
+
+    /// Its records in order. The rows were decoded when they were indexed, so none is lost here.
+    fn records(&self) -> impl Iterator<Item = RawRecord<'_>> + Clone {
+        self.batches.iter().flat_map(FrameBatch::iter).flat_map(|(frame, payload)| {
+            Rows::new(payload, frame.base()).filter_map(|row| match row {
+                Ok(Entry::Event(record)) => Some(record),
+                Ok(Entry::Name(_)) | Err(_) => None,
+            })
+        })
+    }
+}
