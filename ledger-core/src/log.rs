@@ -17,7 +17,7 @@ use crate::id::{Actor, CorrelationId, EventId, Key, LedgerId};
 use crate::stream::Stream;
 use crate::time::Timestamp;
 
-mod embedded;
+pub mod embedded;
 mod pending;
 pub mod storage;
 

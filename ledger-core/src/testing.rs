@@ -22,6 +22,7 @@ macro_rules! arbitrary {
 pub mod catalog;
 pub mod disk;
 pub mod events;
+pub mod log;
 pub mod model;
 pub mod values;
 pub mod workload;

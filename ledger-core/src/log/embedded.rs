@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::event::{Event, ledger};
-use crate::id::{Actor, Key, LedgerId, Role};
+use crate::id::{Actor, Key, LedgerId, Note, Role, Sha256Digest};
 use crate::log::storage::{Lock, Storage};
 use crate::log::{
     Append, AppendError, Appended, EventLog, Expected, Follow, NewEvent, OnConflict, Pending,
@@ -28,6 +28,8 @@ mod index;
 mod layout;
 mod mark;
 mod open_error;
+mod outside;
+mod part;
 mod prepare;
 pub(crate) mod raw;
 mod reader;
@@ -35,6 +37,7 @@ mod recovery;
 pub(crate) mod runs;
 mod scan;
 pub(crate) mod sealed;
+mod sealed_segment;
 mod shared;
 mod spare;
 mod spelled;
@@ -164,8 +167,16 @@ impl EmbeddedLog {
         let (keys, streams) = index::open(&storage, &opened.identity, opened.view.sealed())?;
         let head = opened.position;
         let shared =
-            Arc::new(Shared::new(storage, opened.identity, keys, streams, opened.view, head));
-        let background = Background::new(Arc::clone(&shared), Arc::clone(opened.mark.file()));
+            Arc::new(Shared::new(
+                storage,
+                opened.identity,
+                Arc::clone(keys.runs()),
+                Arc::clone(streams.runs()),
+                opened.view,
+                head,
+            ));
+        let mark = Arc::clone(opened.mark.file());
+        let background = Background::new(Arc::clone(&shared), mark, keys, streams);
         let engine = Engine::new(
             Arc::clone(&shared),
             options.high_water,
@@ -210,15 +221,19 @@ impl EmbeddedLog {
     }
 
     /// Believes a clock that was refused, on an operator's word; the word is an event.
-    pub fn accept_clock(&self, actor: Actor) -> Pending<Result<Appended, AppendError>> {
+    pub fn accept_clock(
+        &self,
+        actor: Actor,
+        reason: Note,
+    ) -> Pending<Result<Appended, AppendError>> {
         let accepted = {
             let mut engine = lock(&self.inner.engine);
-            let last = engine.last_recorded_at();
             let now = engine.clock_mut().accept();
-            ledger::ClockAccepted { clock: now, last_recorded_at: last }
+            let last = engine.last_recorded_at().unwrap_or(now);
+            ledger::ClockAccepted { now, last, reason }
         };
-        let at = accepted.clock;
-        self.append(fact(Event::Ledger(ledger::Event::ClockAccepted(accepted)), at, actor))
+        let at = accepted.now;
+        self.append(fact(Event::from(accepted), at, actor))
     }
 
     /// Does one piece of background work; answers whether there was any. For [`Threads::Caller`].
@@ -267,27 +282,27 @@ impl EmbeddedLog {
         let now = lock(&self.inner.engine).clock_mut().now();
         let mut facts = Vec::new();
         if let Some(it) = &self.recovery.quarantined {
-            facts.push(ledger::Event::TailQuarantined(ledger::TailQuarantined {
-                after_position: it.after,
-                bytes: it.bytes,
+            facts.push(Event::from(ledger::TailQuarantined {
                 file: it.file.parse().expect("a file of ours has a printable name"),
-                possibly_acknowledged_events: it
-                    .possibly_acknowledged
-                    .then_some(it.events)
-                    .flatten(),
+                offset: it.offset,
+                bytes: it.bytes,
+                sha256: Sha256Digest::from_bytes(it.sha256),
+                position: it.after,
+                maybe_acknowledged: it.possibly_acknowledged,
             }));
         }
         if let Some(acknowledged) = self.recovery.accepted_loss {
-            facts.push(ledger::Event::LossAccepted(ledger::LossAccepted {
-                acknowledged_position: acknowledged,
-                found_position: self.head(),
+            facts.push(Event::from(ledger::LossAccepted {
+                expected: acknowledged,
+                found: self.head(),
+                reason: "accepted when the log was opened".parse().expect("a plain sentence"),
             }));
         }
         for event in facts {
             tracing::warn!(event = event.wire_name(), "recovery");
             // Nobody waits: a log that cannot record this cannot record anything else either, and
             // says so to the first who tries.
-            drop(self.append(fact(Event::Ledger(event), now, system.clone())));
+            drop(self.append(fact(event, now, system.clone())));
         }
     }
 }

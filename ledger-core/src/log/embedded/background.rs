@@ -14,17 +14,20 @@ use super::engine::Failure;
 use super::frame_reader::{self, FrameBatch};
 use super::layout::{SEGMENTS_DIR, raw_path, sealed_path};
 use super::mark::MARK_FILE;
-use super::raw::{Entry, Names, RawRecord, Rows};
-use super::sealed::{SealFacts, Sealed, seal};
+use super::raw::{Entry, NameKind, Names, RawRecord, Rows};
+use super::runs::{Merged, RunsWriter};
+use super::sealed::{Buffer, Facts, Sealed, seal};
+use super::sealed_segment::SealedSegment;
 use super::shared::Shared;
 use super::spare::{self, SpareError};
 use super::tail::Tail;
 
 /// The mark's file and what is open of it.
-#[derive(Clone)]
 pub(crate) struct Background {
     shared: Arc<Shared>,
     mark: Arc<dyn File>,
+    keys: RunsWriter,
+    streams: RunsWriter,
 }
 
 impl std::fmt::Debug for Background {
@@ -34,8 +37,13 @@ impl std::fmt::Debug for Background {
 }
 
 impl Background {
-    pub(crate) fn new(shared: Arc<Shared>, mark: Arc<dyn File>) -> Self {
-        Self { shared, mark }
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        mark: Arc<dyn File>,
+        keys: RunsWriter,
+        streams: RunsWriter,
+    ) -> Self {
+        Self { shared, mark, keys, streams }
     }
 
     /// The quick pieces: the mark's sync and the spare. Answers whether anything was done.
@@ -86,7 +94,7 @@ impl Background {
         let view = self.shared.view();
         let [oldest, _, ..] = view.tails() else { return Ok(false) };
         let sealed = seal_tail(&self.shared, oldest)?;
-        index(&self.shared, &sealed, oldest)?;
+        self.index(oldest)?;
         let raw = raw_path(oldest.segment);
         self.shared.replace_tail(Arc::new(sealed));
         self.shared.storage.remove(&raw).map_err(Failure::new("remove", &raw))?;
@@ -97,13 +105,30 @@ impl Background {
 
     fn merge(&self) -> Result<bool, Failure> {
         let stop = || self.shared.work_is_over();
-        for runs in [&self.shared.keys, &self.shared.streams] {
-            let merged = runs.merge_once(&stop).map_err(index_failure("merge runs of"))?;
-            if merged {
-                return Ok(true);
+        for runs in [&self.keys, &self.streams] {
+            let Some(plan) = runs.merge_due() else { continue };
+            match runs.merge(&plan, &stop).map_err(index_failure("merge runs of"))? {
+                Merged::Done | Merged::Superseded => return Ok(true),
+                Merged::Stopped => return Ok(false),
             }
         }
         Ok(false)
+    }
+
+    /// Adds what a sealed segment holds to the indexes.
+    fn index(&self, tail: &Tail) -> Result<(), Failure> {
+        let segment = u64::from(tail.segment);
+        let (keys, streams) = {
+            let index = tail.read();
+            let keys: Vec<(u64, u64)> =
+                index.key_entries().map(|(hash, ordinal)| (hash, tail.position(ordinal))).collect();
+            let names = index.names.texts(NameKind::Stream);
+            let streams: Vec<(u64, u64)> =
+                names.iter().map(|name| (self.shared.hash.stream(name), segment)).collect();
+            (keys, streams)
+        };
+        self.keys.add(segment, keys).map_err(index_failure("add a run to"))?;
+        self.streams.add(segment, streams).map_err(index_failure("add a run to"))
     }
 }
 
@@ -123,7 +148,7 @@ fn sync_segments(shared: &Shared) -> Result<(), Failure> {
 }
 
 /// Writes the sealed form of a segment, reads it back and compares it with the raw one.
-fn seal_tail(shared: &Shared, tail: &Tail) -> Result<Sealed, Failure> {
+fn seal_tail(shared: &Shared, tail: &Tail) -> Result<SealedSegment, Failure> {
     let path = sealed_path(tail.segment);
     let temporary = format!("{path}.tmp");
     let raw = RawSegment::read(tail)?;
@@ -147,29 +172,16 @@ fn seal_tail(shared: &Shared, tail: &Tail) -> Result<Sealed, Failure> {
         path: temporary.clone(),
         source: io::Error::other(error),
     };
-    let sealed = Sealed::open(file, &path, shared.identity.ledger, tail.segment)
+    let sealed = Sealed::open(file, &path, shared.identity.ledger, u64::from(tail.segment))
         .map_err(|error| differs(error.to_string()))?;
-    sealed.verify().map_err(|error| differs(error.to_string()))?;
-    sealed.matches(&raw.names, raw.records()).map_err(|error| differs(error.to_string()))?;
+    let mut buffer = Buffer::default();
+    sealed.verify(&mut buffer).map_err(|error| differs(error.to_string()))?;
+    sealed
+        .matches(&raw.names, raw.records(), &mut buffer)
+        .map_err(|error| differs(error.to_string()))?;
     storage.rename(&temporary, &path).map_err(Failure::new("rename to", &path))?;
     sync_segments(shared)?;
-    Ok(sealed)
-}
-
-/// Adds what a sealed segment holds to the indexes.
-fn index(shared: &Shared, sealed: &Sealed, tail: &Tail) -> Result<(), Failure> {
-    let (keys, streams) = {
-        let index = tail.read();
-        let keys: Vec<(u64, u64)> =
-            index.key_entries().map(|(hash, ordinal)| (hash, tail.position(ordinal))).collect();
-        let segment = u64::from(sealed.segment());
-        let names = index.names.texts(super::raw::NameKind::Stream);
-        let streams: Vec<(u64, u64)> =
-            names.iter().map(|name| (shared.hash.stream(name), segment)).collect();
-        (keys, streams)
-    };
-    shared.keys.add(tail.segment, keys).map_err(index_failure("add a run to"))?;
-    shared.streams.add(tail.segment, streams).map_err(index_failure("add a run to"))
+    Ok(SealedSegment::new(sealed, tail.segment))
 }
 
 /// A whole raw segment in memory, verified.
@@ -197,16 +209,16 @@ impl RawSegment {
         Ok(Self { batches, names: index.names.clone(), events: index.events() })
     }
 
-    fn facts(&self, shared: &Shared, tail: &Tail) -> SealFacts {
+    fn facts(&self, shared: &Shared, tail: &Tail) -> Facts {
         let index = tail.read();
         let frames = u64::try_from(index.frames().len()).unwrap_or(u64::MAX);
-        SealFacts {
+        Facts {
             ledger: shared.identity.ledger,
-            segment: tail.segment,
+            segment: u64::from(tail.segment),
             first_position: tail.first_position,
-            count: self.events,
-            first_sequence: tail.first_sequence,
-            last_sequence: tail.first_sequence.saturating_add(frames).saturating_sub(1),
+            count: u64::from(self.events),
+            first_frame: tail.first_sequence,
+            last_frame: tail.first_sequence.saturating_add(frames).saturating_sub(1),
             last_recorded_at: index.last_recorded_at().unwrap_or(0),
         }
     }

@@ -43,7 +43,7 @@ impl ClockGuard {
             if behind > BEHIND_MICROS_MAX && !self.behind_is_accepted {
                 return Err(AppendError::ClockBehind {
                     now: now.wall,
-                    last: Timestamp::from_micros(last),
+                    last: Timestamp::saturating_from_micros(last),
                 });
             }
         }
@@ -57,7 +57,7 @@ impl ClockGuard {
         }
         self.believed = Some(now);
         let last = last_recorded_at.unwrap_or(i64::MIN);
-        Ok(Timestamp::from_micros(now.wall.as_micros().max(last)))
+        Ok(Timestamp::saturating_from_micros(now.wall.as_micros().max(last)))
     }
 
     /// What the clock says, believed or not.
@@ -91,13 +91,13 @@ mod tests {
 
     fn set(clock: &SetClock, wall_s: i64, monotonic_s: u64) {
         *clock.0.lock().unwrap() = Reading {
-            wall: Timestamp::from_micros(wall_s * 1_000_000),
+            wall: Timestamp::saturating_from_micros(wall_s * 1_000_000),
             monotonic: Duration::from_secs(monotonic_s),
         };
     }
 
     fn guard() -> (Arc<SetClock>, ClockGuard) {
-        let wall = Timestamp::from_micros(1_000_000_000);
+        let wall = Timestamp::saturating_from_micros(1_000_000_000);
         let reading = Reading { wall, monotonic: Duration::ZERO };
         let clock = Arc::new(SetClock(Mutex::new(reading)));
         (Arc::clone(&clock), ClockGuard::new(clock))
@@ -109,7 +109,7 @@ mod tests {
     fn a_recorded_time_never_goes_back() {
         let (clock, mut guard) = guard();
         set(&clock, 990, 1);
-        assert_eq!(guard.time(LAST), Ok(Timestamp::from_micros(1_000_000_000)));
+        assert_eq!(guard.time(LAST), Ok(Timestamp::saturating_from_micros(1_000_000_000)));
     }
 
     #[test]

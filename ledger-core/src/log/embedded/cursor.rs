@@ -11,7 +11,7 @@ use crate::log::{Position, ReadError, Record, Records};
 
 use super::frame_reader::{self, FrameBatch};
 use super::raw::{Entry, NameKind, Names, RawRecord, Rows};
-use super::sealed::Loaded;
+use super::sealed_segment::Loaded;
 use super::shared::{Part, Shared, View};
 use super::spelled::Spelled;
 use super::tail::Tail;
@@ -172,7 +172,7 @@ impl Scan {
                     let Some(record) = loaded.record(self.next) else {
                         return Err(self.damaged("a sealed segment misses a position"));
                     };
-                    visit(ScannedRecord::new(&record, sealed.names(), segment))?;
+                    visit(ScannedRecord::new(&record, loaded.names(), segment))?;
                     self.next = self.next.saturating_add(1);
                 }
             }

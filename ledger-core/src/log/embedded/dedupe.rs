@@ -47,19 +47,15 @@ impl Known {
     /// in the runs before.
     pub(crate) fn look_up(shared: &Shared, hashes: &[u64]) -> Result<Self, Failure> {
         let view = shared.view();
-        let mut from_runs = Vec::new();
-        shared
-            .keys
-            .lookup_many(hashes, &mut |place, position| {
-                if let Some(hash) = hashes.get(place) {
-                    from_runs.push((*hash, position));
-                }
-            })
-            .map_err(|error| Failure {
-                what: "look keys up in",
-                path: INDEX_DIR.to_owned(),
-                source: io::Error::other(error),
-            })?;
+        let found = shared.keys.lookup_many(hashes).map_err(|error| Failure {
+            what: "look keys up in",
+            path: INDEX_DIR.to_owned(),
+            source: io::Error::other(error),
+        })?;
+        let mut from_runs: Vec<(u64, u64)> = found
+            .into_iter()
+            .filter_map(|found| hashes.get(found.index).map(|hash| (*hash, found.value)))
+            .collect();
         from_runs.sort_unstable();
         Ok(Self { view, from_runs })
     }

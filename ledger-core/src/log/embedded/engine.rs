@@ -485,7 +485,7 @@ impl Engine {
 
     /// When the last event was recorded.
     pub(crate) fn last_recorded_at(&self) -> Option<Timestamp> {
-        self.head.recorded_at.map(Timestamp::from_micros)
+        self.head.recorded_at.map(Timestamp::saturating_from_micros)
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct FrameBatch {
 
 impl FrameBatch {
     /// Each frame and its payload.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (TailFrame, &[u8])> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TailFrame, &[u8])> + Clone {
         let begin = self.frames.first().map_or(0, |frame| frame.offset);
         self.frames.iter().map(move |frame| {
             let at = usize::try_from(frame.offset.saturating_sub(begin)).unwrap_or(usize::MAX);

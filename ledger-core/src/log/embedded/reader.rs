@@ -18,6 +18,7 @@ use crate::stream::Stream;
 use super::cursor::Scan;
 use super::index;
 use super::open_error::OpenError;
+use super::outside;
 use super::recovery;
 use super::shared::{Part, Shared};
 use super::spelled::Spelled;
@@ -50,10 +51,10 @@ impl LogReader {
             return Err(OpenError::Absent);
         }
         let identity = recovery::read_identity(&*storage)?;
-        let snapshot = settle(&storage, || recovery::snapshot(&storage, identity))?;
+        let snapshot = settle(|| outside::look(&storage, &identity, None))?;
+        let (view, head) = snapshot.map(|it| (it.view, it.head)).unwrap_or_default();
         let (keys, streams) = index::open_read_only(&storage, &identity)?;
-        let head = snapshot.head;
-        let shared = Shared::new(storage, identity, keys, streams, snapshot.view, head);
+        let shared = Shared::new(storage, identity, keys, streams, view, head);
         Ok(Self { shared: Arc::new(shared), is_outside: true })
     }
 
@@ -65,8 +66,8 @@ impl LogReader {
         }
         let storage = &self.shared.storage;
         let known = self.shared.view();
-        let snapshot = settle(storage, || {
-            recovery::refresh(storage, self.shared.identity, &known, self.shared.head())
+        let snapshot = settle(|| {
+            outside::look(storage, &self.shared.identity, Some((&known, self.shared.head())))
         })?;
         if let Some(snapshot) = snapshot {
             self.shared.replace_view(snapshot.view, snapshot.head);
@@ -169,10 +170,7 @@ impl LogReader {
 }
 
 /// Opens again what was sealed away while it was being opened.
-fn settle<T>(
-    _storage: &Arc<dyn Storage>,
-    open: impl Fn() -> Result<T, OpenError>,
-) -> Result<T, OpenError> {
+fn settle<T>(open: impl Fn() -> Result<T, OpenError>) -> Result<T, OpenError> {
     let mut attempts = 0;
     loop {
         attempts += 1;

@@ -10,6 +10,8 @@
 use std::io;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::id::LedgerId;
 use crate::log::Position;
 use crate::log::storage::{File, Lock, Storage, read_exact_at, read_full_at, write_all_at};
@@ -22,7 +24,8 @@ use super::layout::{
 use super::mark::{self, HighWater, MARK_BYTES, MARK_FILE, Mark, MarkFile, MarkState};
 use super::open_error::OpenError;
 use super::scan::{Begin, Scan, ScanError, scan};
-use super::sealed::Sealed;
+use super::sealed::{Buffer, Sealed};
+use super::sealed_segment::SealedSegment;
 use super::shared::View;
 use super::spare::write_zeros;
 use super::tail::Tail;
@@ -42,6 +45,8 @@ pub struct Quarantined {
     pub after: Position,
     /// How many events the frame said it held, when its header is whole.
     pub events: Option<u32>,
+    /// SHA-256 of the bytes.
+    pub sha256: [u8; 32],
     /// Whether somebody may have been told that they are durable: only in trailing mode, and only
     /// if the disk lied.
     pub possibly_acknowledged: bool,
@@ -217,7 +222,7 @@ fn sync_dir(storage: &dyn Storage, path: &str) -> Result<(), OpenError> {
 /// What is in the directory, judged, before anything is changed.
 pub(crate) struct Recovered {
     pub(crate) identity: Identity,
-    pub(crate) sealed: Vec<Arc<Sealed>>,
+    pub(crate) sealed: Vec<Arc<SealedSegment>>,
     /// Unsealed segments; the last is the active one.
     pub(crate) scans: Vec<Scan>,
     /// Files to be moved to quarantine whole, after a loss was accepted.
@@ -229,7 +234,7 @@ pub(crate) struct Recovered {
     accepted_loss: Option<Position>,
 }
 
-/// Judges what the directory holds. Changes nothing, so a reader beside the writer may call it too.
+/// Judges what the directory holds. Changes nothing.
 pub(crate) fn recover(
     storage: &Arc<dyn Storage>,
     identity: Identity,
@@ -237,7 +242,7 @@ pub(crate) fn recover(
 ) -> Result<Recovered, OpenError> {
     let (mark, next_slot) = read_mark(&**storage, identity.ledger)?;
     let Listing { sealed: sealed_numbers, raw, remove } = list_segments(&**storage)?;
-    let mut sealed: Vec<Arc<Sealed>> = Vec::with_capacity(sealed_numbers.len());
+    let mut sealed: Vec<Arc<SealedSegment>> = Vec::with_capacity(sealed_numbers.len());
     let mut remove = remove;
     for segment in sealed_numbers {
         let (position, sequence) = sealed.last().map_or((1, 1), |it| after(it));
@@ -246,7 +251,7 @@ pub(crate) fn recover(
         match opened {
             // The raw form goes only after the sealed one was verified; while both are there the
             // raw one is as good.
-            Ok(it) if raw.contains(&segment) && it.verify().is_err() => remove.push(path),
+            Ok(it) if raw.contains(&segment) && verify(&it).is_err() => remove.push(path),
             Ok(it) => {
                 if raw.contains(&segment) {
                     remove.push(layout::raw_path(segment));
@@ -289,11 +294,11 @@ pub(crate) fn recover(
     Ok(recovered)
 }
 
-fn after(it: &Arc<Sealed>) -> (u64, u64) {
+pub(crate) fn after(it: &Arc<SealedSegment>) -> (u64, u64) {
     (it.end_position(), it.last_sequence().saturating_add(1))
 }
 
-fn read_mark(
+pub(crate) fn read_mark(
     storage: &dyn Storage,
     ledger: LedgerId,
 ) -> Result<(Option<Mark>, usize), OpenError> {
@@ -310,13 +315,14 @@ fn read_mark(
     })
 }
 
-struct Listing {
-    sealed: Vec<u32>,
-    raw: Vec<u32>,
+/// The segment files of a directory.
+pub(crate) struct Listing {
+    pub(crate) sealed: Vec<u32>,
+    pub(crate) raw: Vec<u32>,
     remove: Vec<String>,
 }
 
-fn list_segments(storage: &dyn Storage) -> Result<Listing, OpenError> {
+pub(crate) fn list_segments(storage: &dyn Storage) -> Result<Listing, OpenError> {
     let mut listing = Listing { sealed: Vec::new(), raw: Vec::new(), remove: Vec::new() };
     for name in storage.list(SEGMENTS_DIR).map_err(OpenError::io("list", SEGMENTS_DIR))? {
         match layout::segment_file(&name) {
@@ -335,18 +341,19 @@ fn list_segments(storage: &dyn Storage) -> Result<Listing, OpenError> {
     Ok(listing)
 }
 
-fn open_sealed(
+pub(crate) fn open_sealed(
     storage: &dyn Storage,
     path: &str,
     identity: &Identity,
     segment: u32,
     first_position: u64,
     first_sequence: u64,
-) -> Result<Sealed, OpenError> {
+) -> Result<SealedSegment, OpenError> {
     let damaged = |what: String| OpenError::Damaged { file: path.to_owned(), what };
     let file = storage.open(path).map_err(OpenError::io("open", path))?;
-    let sealed = Sealed::open(file, path, identity.ledger, segment)
-        .map_err(|error| damaged(error.to_string()))?;
+    let sealed = Sealed::open(file, path, identity.ledger, u64::from(segment))
+        .map_err(|error| damaged(chain(&error)))?;
+    let sealed = SealedSegment::new(sealed, segment);
     if sealed.first_position() != first_position || sealed.first_sequence() != first_sequence {
         return Err(damaged(format!(
             "it begins at position {}, frame {}; {first_position} and {first_sequence} come next",
@@ -355,6 +362,26 @@ fn open_sealed(
         )));
     }
     Ok(sealed)
+}
+
+fn verify(segment: &SealedSegment) -> Result<(), OpenError> {
+    let verified = segment.inner().verify(&mut Buffer::default());
+    verified.map_err(|error| OpenError::Damaged {
+        file: layout::sealed_path(segment.segment()),
+        what: chain(&error),
+    })
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }
 
 impl Recovered {
@@ -453,10 +480,6 @@ impl Recovered {
         self.scans.last().map_or((0, 0), |scan| (scan.sequence, scan.position))
     }
 
-    /// The mark, for a reader that sees only what is acknowledged.
-    pub(crate) fn mark(&self) -> Option<Mark> {
-        self.mark
-    }
 }
 
 fn is_cut(scan: &Scan) -> bool {
@@ -488,6 +511,8 @@ fn finish(
     let mut quarantined = None;
     if let Some(leftover) = last.leftover {
         let path = format!("{QUARANTINE_DIR}/{:010}-{}", last.tail.segment, leftover.from);
+        let sha256 = digest(&*last.tail.file, leftover.from, leftover.to)
+            .map_err(OpenError::io("read", &last.tail.path))?;
         let file = quarantine(storage_ref, &path, |to| {
             copy(&*last.tail.file, to, leftover.from, leftover.to)
         })?;
@@ -496,6 +521,7 @@ fn finish(
             segment: last.tail.segment,
             offset: leftover.from,
             bytes: leftover.to.saturating_sub(leftover.from),
+            sha256,
             after: Position::new(position),
             events: leftover.events,
             possibly_acknowledged: trailing && !was_clean,
@@ -594,6 +620,26 @@ fn quarantine(
 }
 
 fn copy(from: &dyn File, to: &dyn File, begin: u64, end: u64) -> io::Result<()> {
+    for_each_chunk(from, begin, end, |at, chunk| {
+        write_all_at(to, chunk, at.saturating_sub(begin))
+    })
+}
+
+fn digest(from: &dyn File, begin: u64, end: u64) -> io::Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    for_each_chunk(from, begin, end, |_, chunk| {
+        hash.update(chunk);
+        Ok(())
+    })?;
+    Ok(hash.finalize().into())
+}
+
+fn for_each_chunk(
+    from: &dyn File,
+    begin: u64,
+    end: u64,
+    mut visit: impl FnMut(u64, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
     let mut buffer = vec![0_u8; 1024 * 1024];
     let mut at = begin;
     while at < end {
@@ -601,7 +647,7 @@ fn copy(from: &dyn File, to: &dyn File, begin: u64, end: u64) -> io::Result<()> 
         let chunk_bytes = left.min(buffer.len());
         let chunk = buffer.get_mut(..chunk_bytes).unwrap_or_default();
         read_exact_at(from, chunk, at)?;
-        write_all_at(to, chunk, at.saturating_sub(begin))?;
+        visit(at, chunk)?;
         at = at.saturating_add(u64::try_from(chunk_bytes).unwrap_or(u64::MAX));
     }
     Ok(())

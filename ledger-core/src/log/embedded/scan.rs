@@ -97,7 +97,6 @@ pub(crate) fn scan(
     identity: &Identity,
     begin: Begin,
 ) -> Result<Scan, ScanError> {
-    let hash = NameHash::new(identity.hash_key);
     let tail =
         Tail::new(begin.segment, begin.first_position, begin.first_sequence, path, file.clone());
     let mut window = Window { file: &*file, bytes: Vec::new(), from: 0 };
@@ -117,7 +116,11 @@ pub(crate) fn scan(
         Ok(header) => {
             check_header(&header, identity, begin)?;
             scan.has_header = true;
-            scan.take_frames(&mut window, identity, &hash)?;
+            let mut reached =
+                Reached { sequence: scan.sequence, position: scan.position, end: scan.end };
+            scan.stopped =
+                take_frames(&scan.tail, &mut window, identity, &mut reached, u64::MAX)?;
+            Reached { sequence: scan.sequence, position: scan.position, end: scan.end } = reached;
         }
         Err(error) => scan.stopped = Some(format!("the segment header: {error}")),
     }
@@ -154,60 +157,98 @@ pub(crate) fn key_hash(hash: &NameHash, names: &Names, record: &RawRecord<'_>) -
     Some(hash.key(source, key.is_uuid, key.id, key.index))
 }
 
+/// How far a segment has been read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reached {
+    pub(crate) sequence: u64,
+    pub(crate) position: u64,
+    /// Where the next frame begins.
+    pub(crate) end: u64,
+}
+
+/// Continues reading a segment beside its writer, up to a frame that is acknowledged.
+pub(crate) fn continue_tail(
+    tail: &Tail,
+    identity: &Identity,
+    reached: &mut Reached,
+    upto_sequence: u64,
+) -> Result<Option<String>, ScanError> {
+    let mut window = Window { file: &*tail.file, bytes: Vec::new(), from: 0 };
+    take_frames(tail, &mut window, identity, reached, upto_sequence)
+}
+
+/// Whether the file begins with the header it should have, or with none at all.
+pub(crate) fn has_header(
+    tail: &Tail,
+    identity: &Identity,
+    begin: Begin,
+) -> Result<bool, ScanError> {
+    let mut window = Window { file: &*tail.file, bytes: Vec::new(), from: 0 };
+    match SegmentHeader::decode(window.get(0, SEGMENT_HEADER_BYTES)?) {
+        Ok(header) => check_header(&header, identity, begin).map(|()| true),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Takes whole frames until something else comes, or a sequence is reached; answers what came.
+fn take_frames(
+    tail: &Tail,
+    window: &mut Window<'_>,
+    identity: &Identity,
+    reached: &mut Reached,
+    upto_sequence: u64,
+) -> Result<Option<String>, ScanError> {
+    let hash = NameHash::new(identity.hash_key);
+    while reached.sequence < upto_sequence {
+        let header = match FrameHeader::decode(window.get(reached.end, FRAME_HEADER_BYTES)?) {
+            Ok(header) => header,
+            Err(HeaderError::Short) => return Ok(None),
+            Err(error) => return Ok(Some(format!("a frame header: {error}"))),
+        };
+        if let Some(why) = refuse(&header, tail, identity, reached) {
+            return Ok(Some(why.to_owned()));
+        }
+        let length = usize::try_from(header.payload_bytes).unwrap_or(usize::MAX);
+        let at = reached.end.saturating_add(FRAME_HEADER_BYTES as u64);
+        let payload = window.get(at, length)?;
+        if payload.len() != length || crc32c::crc32c(payload) != header.payload_crc {
+            return Ok(Some("a payload's checksum does not match".to_owned()));
+        }
+        let frame = TailFrame::from_header(&header);
+        tail.write()
+            .absorb(frame, payload, |names, record| key_hash(&hash, names, record))
+            .map_err(|source| ScanError::Unfitting { offset: header.offset, source })?;
+        *reached = Reached {
+            sequence: header.sequence,
+            position: frame.end_position().saturating_sub(1),
+            end: header.end(),
+        };
+    }
+    Ok(None)
+}
+
+fn refuse(
+    header: &FrameHeader,
+    tail: &Tail,
+    identity: &Identity,
+    reached: &Reached,
+) -> Option<&'static str> {
+    if header.ledger != identity.ledger || header.segment != tail.segment {
+        Some("a frame of another ledger or segment")
+    } else if header.offset != reached.end {
+        Some("a frame of another place")
+    } else if header.sequence != reached.sequence.saturating_add(1)
+        || header.first_position != reached.position.saturating_add(1)
+    {
+        Some("a frame out of sequence")
+    } else if header.events == 0 || header.end() > identity.segment_bytes {
+        Some("a frame with impossible lengths")
+    } else {
+        None
+    }
+}
+
 impl Scan {
-    fn take_frames(
-        &mut self,
-        window: &mut Window<'_>,
-        identity: &Identity,
-        hash: &NameHash,
-    ) -> Result<(), ScanError> {
-        loop {
-            let header = match FrameHeader::decode(window.get(self.end, FRAME_HEADER_BYTES)?) {
-                Ok(header) => header,
-                Err(HeaderError::Short) => return Ok(()),
-                Err(error) => {
-                    self.stopped = Some(format!("a frame header: {error}"));
-                    return Ok(());
-                }
-            };
-            if let Some(why) = self.refuse(&header, identity) {
-                self.stopped = Some(why.to_owned());
-                return Ok(());
-            }
-            let length = usize::try_from(header.payload_bytes).unwrap_or(usize::MAX);
-            let at = self.end.saturating_add(FRAME_HEADER_BYTES as u64);
-            let payload = window.get(at, length)?;
-            if payload.len() != length || crc32c::crc32c(payload) != header.payload_crc {
-                self.stopped = Some("a payload's checksum does not match".to_owned());
-                return Ok(());
-            }
-            let frame = TailFrame::from_header(&header);
-            self.tail
-                .write()
-                .absorb(frame, payload, |names, record| key_hash(hash, names, record))
-                .map_err(|source| ScanError::Unfitting { offset: header.offset, source })?;
-            self.sequence = header.sequence;
-            self.position = frame.end_position().saturating_sub(1);
-            self.end = header.end();
-        }
-    }
-
-    fn refuse(&self, header: &FrameHeader, identity: &Identity) -> Option<&'static str> {
-        if header.ledger != identity.ledger || header.segment != self.tail.segment {
-            Some("a frame of another ledger or segment")
-        } else if header.offset != self.end {
-            Some("a frame of another place")
-        } else if header.sequence != self.sequence.saturating_add(1)
-            || header.first_position != self.position.saturating_add(1)
-        {
-            Some("a frame out of sequence")
-        } else if header.events == 0 || header.end() > identity.segment_bytes {
-            Some("a frame with impossible lengths")
-        } else {
-            None
-        }
-    }
-
     /// Looks behind the last whole frame for bytes that are not zeros and for witnesses.
     fn search(
         &mut self,

@@ -13,10 +13,10 @@ use crate::log::ReadError;
 use crate::log::storage::Storage;
 
 use super::frame_reader;
-use super::layout::Identity;
+use super::layout::{INDEX_DIR, Identity};
 use super::raw::NameKind;
-use super::runs::Runs;
-use super::sealed::Sealed;
+use super::runs::{Runs, RunsError};
+use super::sealed_segment::SealedSegment;
 use super::spelled::Spelled;
 use super::spelling::NameHash;
 use super::tail::Tail;
@@ -24,7 +24,7 @@ use super::tail::Tail;
 /// The open segments, oldest first: sealed ones, then tails, without a gap.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
-    sealed: Vec<Arc<Sealed>>,
+    sealed: Vec<Arc<SealedSegment>>,
     tails: Vec<Arc<Tail>>,
 }
 
@@ -32,17 +32,17 @@ pub(crate) struct View {
 #[derive(Debug, Clone)]
 pub(crate) enum Part {
     /// Grouped and compressed.
-    Sealed(Arc<Sealed>),
+    Sealed(Arc<SealedSegment>),
     /// Batch frames.
     Tail(Arc<Tail>),
 }
 
 impl View {
-    pub(crate) fn new(sealed: Vec<Arc<Sealed>>, tails: Vec<Arc<Tail>>) -> Self {
+    pub(crate) fn new(sealed: Vec<Arc<SealedSegment>>, tails: Vec<Arc<Tail>>) -> Self {
         Self { sealed, tails }
     }
 
-    pub(crate) fn sealed(&self) -> &[Arc<Sealed>] {
+    pub(crate) fn sealed(&self) -> &[Arc<SealedSegment>] {
         &self.sealed
     }
 
@@ -81,9 +81,9 @@ pub(crate) struct Shared {
     pub(crate) identity: Identity,
     pub(crate) hash: NameHash,
     /// Key hash to position, of sealed segments.
-    pub(crate) keys: Runs,
+    pub(crate) keys: Arc<Runs>,
     /// Stream hash to segment number, of sealed segments.
-    pub(crate) streams: Runs,
+    pub(crate) streams: Arc<Runs>,
     /// Whether the mark was written and not synced since.
     pub(crate) mark_unsynced: AtomicBool,
     view: Mutex<Arc<View>>,
@@ -107,8 +107,8 @@ impl Shared {
     pub(crate) fn new(
         storage: Arc<dyn Storage>,
         identity: Identity,
-        keys: Runs,
-        streams: Runs,
+        keys: Arc<Runs>,
+        streams: Arc<Runs>,
         view: View,
         head: u64,
     ) -> Self {
@@ -176,7 +176,7 @@ impl Shared {
     }
 
     /// Replaces the oldest tail by its sealed form.
-    pub(crate) fn replace_tail(&self, sealed: Arc<Sealed>) {
+    pub(crate) fn replace_tail(&self, sealed: Arc<SealedSegment>) {
         let mut view = lock(&self.view);
         let mut next = View::clone(&view);
         next.tails.retain(|tail| tail.segment != sealed.segment());
@@ -261,24 +261,60 @@ impl Shared {
                 return Ok(Some(head));
             }
         }
-        let mut segments = self
-            .streams
-            .lookup(self.hash.stream(name))
-            .map_err(|error| ReadError::Io {
-                file: super::layout::INDEX_DIR.to_owned(),
-                what: error.to_string(),
-            })?;
-        segments.sort_unstable_by(|one, other| other.cmp(one));
-        for segment in segments {
-            let at = view.sealed.binary_search_by_key(&segment, |it| u64::from(it.segment()));
-            if let Some(sealed) = at.ok().and_then(|at| view.sealed.get(at))
-                && let Some(head) = sealed.stream_head(name)?
-            {
+        for sealed in self.sealed_parts_of(&view, name)?.iter().rev() {
+            if let Some(head) = sealed.stream_head(name)? {
                 return Ok(Some(head));
             }
         }
         Ok(None)
     }
+
+    /// The sealed segments that may hold a stream, oldest first.
+    fn sealed_parts_of(
+        &self,
+        view: &View,
+        name: &str,
+    ) -> Result<Vec<Arc<SealedSegment>>, ReadError> {
+        let segments = self.streams.lookup(self.hash.stream(name)).map_err(index_failed)?;
+        let mut parts: Vec<Arc<SealedSegment>> = segments
+            .into_iter()
+            .filter_map(|segment| {
+                let at = view.sealed.binary_search_by_key(&segment, |it| u64::from(it.segment()));
+                at.ok().and_then(|at| view.sealed.get(at)).cloned()
+            })
+            .collect();
+        // A reader in another process may have the view of a moment before the index.
+        let indexed = self.streams.gaps(&(1..u64::try_from(view.sealed.len()).unwrap_or(0) + 1));
+        for gap in indexed {
+            let is_in = |it: &&Arc<SealedSegment>| gap.contains(&u64::from(it.segment()));
+            parts.extend(view.sealed.iter().filter(is_in).cloned());
+        }
+        parts.sort_unstable_by_key(|it| it.segment());
+        parts.dedup_by_key(|it| it.segment());
+        Ok(parts)
+    }
+
+    /// The segments that may hold a stream, oldest first.
+    pub(crate) fn parts_of(&self, name: &str) -> Result<Vec<Part>, ReadError> {
+        let view = self.view();
+        let sealed = self.sealed_parts_of(&view, name)?.into_iter().map(Part::Sealed);
+        Ok(sealed.chain(view.tails.iter().cloned().map(Part::Tail)).collect())
+    }
+
+    /// Positions of events whose key may have this hash.
+    pub(crate) fn key_candidates(&self, hash: u64) -> Result<Vec<u64>, ReadError> {
+        let view = self.view();
+        let mut positions = self.keys.lookup(hash).map_err(index_failed)?;
+        for tail in &view.tails {
+            let index = tail.read();
+            positions.extend(index.key_candidates(hash).map(|ordinal| tail.position(ordinal)));
+        }
+        Ok(positions)
+    }
+}
+
+fn index_failed(error: RunsError) -> ReadError {
+    ReadError::Io { file: INDEX_DIR.to_owned(), what: error.to_string() }
 }
 
 /// How many of a tail's events lie at or before a position.

@@ -79,6 +79,7 @@ impl Spelled {
             wire: self.wire.clone(),
             what: what.to_owned(),
         };
+        let time = |micros| Timestamp::from_micros(micros).map_err(|error| bad(&error.to_string()));
         let stream: Stream = self.stream.parse().map_err(|_| bad("its stream has no such name"))?;
         let actor = spelling::read_actor(&self.actor).ok_or_else(|| bad("nobody acted"))?;
         let key = match &self.key {
@@ -92,7 +93,7 @@ impl Spelled {
         };
         let id = match &key {
             Some(key) => EventId::derive(key),
-            None => EventId::derive_keyless(ledger, &self.stream, self.revision),
+            None => EventId::derive_placed(&ledger, &stream, Revision::new(self.revision)),
         };
         let event = Event::decode(&self.wire, &self.body).map_err(|error| bad(&error.to_string()))?;
         Ok(Record {
@@ -100,8 +101,8 @@ impl Spelled {
             stream,
             revision: Revision::new(self.revision),
             id,
-            occurred_at: Timestamp::from_micros(self.occurred_at),
-            recorded_at: Timestamp::from_micros(self.recorded_at),
+            occurred_at: time(self.occurred_at)?,
+            recorded_at: time(self.recorded_at)?,
             actor,
             causation: self.causation.map(EventId::from_bytes),
             correlation: self.correlation.map(CorrelationId::from_bytes),
