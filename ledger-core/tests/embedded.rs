@@ -76,11 +76,8 @@ fn sealing_changes_no_answer() {
     assert_eq!(names.iter().filter(|it| it.ends_with(".log")).count(), 1, "{names:?}");
     assert_eq!(all(&log), before);
     assert_eq!(forwards(&log), of_stream);
-    let mut backwards: Vec<Record> = log
-        .read_stream(&stream, ReadStream::Backwards)
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap();
+    let mut backwards: Vec<Record> =
+        log.read_stream(&stream, ReadStream::Backwards).unwrap().collect::<Result<_, _>>().unwrap();
     backwards.reverse();
     assert_eq!(backwards, of_stream);
     log.close().unwrap();

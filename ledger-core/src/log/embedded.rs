@@ -166,15 +166,14 @@ impl EmbeddedLog {
         let opened = recovery::open(&storage, creation, options.high_water, options.accept_loss)?;
         let (keys, streams) = index::open(&storage, &opened.identity, opened.view.sealed())?;
         let head = opened.position;
-        let shared =
-            Arc::new(Shared::new(
-                storage,
-                opened.identity,
-                Arc::clone(keys.runs()),
-                Arc::clone(streams.runs()),
-                opened.view,
-                head,
-            ));
+        let shared = Arc::new(Shared::new(
+            storage,
+            opened.identity,
+            Arc::clone(keys.runs()),
+            Arc::clone(streams.runs()),
+            opened.view,
+            head,
+        ));
         let mark = Arc::clone(opened.mark.file());
         let background = Background::new(Arc::clone(&shared), mark, keys, streams);
         let engine = Engine::new(
@@ -376,8 +375,7 @@ impl Inner {
             {
                 let mut queue = lock(&self.queue);
                 while queue.jobs.is_empty() && !queue.is_closed {
-                    queue =
-                        self.queue_filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                    queue = self.queue_filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 }
                 if queue.jobs.is_empty() {
                     return;
@@ -469,7 +467,6 @@ impl EventLog for EmbeddedLog {
         Ok(Box::new(self.reader().follow(after)))
     }
 }
-
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -152,8 +152,9 @@ fn seal_tail(shared: &Shared, tail: &Tail) -> Result<SealedSegment, Failure> {
     let path = sealed_path(tail.segment);
     let temporary = format!("{path}.tmp");
     let raw = RawSegment::read(tail)?;
-    let bytes = seal(&raw.facts(shared, tail), &raw.names, raw.records())
-        .map_err(|error| Failure { what: "seal", path: tail.path.clone(), source: io::Error::other(error) })?;
+    let bytes = seal(&raw.facts(shared, tail), &raw.names, raw.records()).map_err(|error| {
+        Failure { what: "seal", path: tail.path.clone(), source: io::Error::other(error) }
+    })?;
     let storage = &shared.storage;
     match storage.remove(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -196,10 +197,8 @@ impl RawSegment {
         let mut batches = Vec::new();
         let mut from = tail.first_position;
         loop {
-            let read = frame_reader::read_frames(tail, from, u64::MAX - 1).map_err(|error| Failure {
-                what: "read",
-                path: tail.path.clone(),
-                source: io::Error::other(error),
+            let read = frame_reader::read_frames(tail, from, u64::MAX - 1).map_err(|error| {
+                Failure { what: "read", path: tail.path.clone(), source: io::Error::other(error) }
             })?;
             let Some(batch) = read else { break };
             from = batch.end_position();

@@ -46,6 +46,9 @@ impl Clock for SystemClock {
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or(Duration::ZERO);
         let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
-        Reading { wall: Timestamp::saturating_from_micros(micros), monotonic: self.started.elapsed() }
+        Reading {
+            wall: Timestamp::saturating_from_micros(micros),
+            monotonic: self.started.elapsed(),
+        }
     }
 }

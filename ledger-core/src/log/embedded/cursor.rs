@@ -93,10 +93,6 @@ impl<'a> ScannedRecord<'a> {
             }),
         }
     }
-
-    pub(crate) fn spelled(&self) -> Option<Spelled> {
-        Spelled::new(self.raw, self.names)
-    }
 }
 
 /// Reads everything after a position up to a head, in pieces.

@@ -153,7 +153,8 @@ fn judge_within(prepared: &Prepared, judged: &mut [Judged]) {
     for same in places.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1) {
         for (later, (_, place)) in same.iter().enumerate().skip(1) {
             let earlier = same.iter().take(later).map(|(_, earlier)| *earlier);
-            let first = earlier.into_iter().find(|earlier| has_same_key(prepared, *earlier, *place));
+            let first =
+                earlier.into_iter().find(|earlier| has_same_key(prepared, *earlier, *place));
             let (Some(first), Some(verdict)) = (first, judged.get(*place)) else { continue };
             if *verdict != Judged::New {
                 continue;

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::log::storage::write_all_at;
-use crate::log::{AppendError, Appended, Completer, Expected, OnConflict, Outcome, Position, Revision};
+use crate::log::{
+    AppendError, Appended, Completer, Expected, OnConflict, Outcome, Position, Revision,
+};
 use crate::time::Timestamp;
 
 use super::clock_guard::ClockGuard;
@@ -133,10 +135,6 @@ impl Engine {
         engine
     }
 
-    pub(crate) fn head(&self) -> Head {
-        self.head
-    }
-
     pub(crate) fn clock_mut(&mut self) -> &mut ClockGuard {
         &mut self.clock
     }
@@ -218,7 +216,8 @@ impl Engine {
     /// Judges one append and puts its new events into the group.
     fn take(&mut self, prepared: &Prepared, known: &mut Known) -> Result<Appended, Refused> {
         let judged = known.judge(prepared, |position| self.read_record(position))?;
-        if prepared.on_conflict == OnConflict::RefuseAll && judged.iter().any(|it| it.is_conflict()) {
+        if prepared.on_conflict == OnConflict::RefuseAll && judged.iter().any(|it| it.is_conflict())
+        {
             let outcomes = judged
                 .iter()
                 .map(|it| match it {

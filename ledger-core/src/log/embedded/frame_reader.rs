@@ -59,10 +59,8 @@ pub(crate) fn read_frames(
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(None) };
     let bytes = last.offset.saturating_add(last.frame_bytes()).saturating_sub(first.offset);
     let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(0)];
-    read_exact_at(&*tail.file, &mut buffer, first.offset).map_err(|error| ReadError::Io {
-        file: tail.path.clone(),
-        what: error.to_string(),
-    })?;
+    read_exact_at(&*tail.file, &mut buffer, first.offset)
+        .map_err(|error| ReadError::Io { file: tail.path.clone(), what: error.to_string() })?;
     let batch = FrameBatch { bytes: buffer, frames };
     batch.check(tail)?;
     Ok(Some(batch))
@@ -99,10 +97,8 @@ impl FrameBatch {
 pub(crate) fn read_frame(tail: &Tail, position: u64) -> Result<Option<FrameBatch>, ReadError> {
     let Some(frame) = tail.read().frame_of(position) else { return Ok(None) };
     let mut bytes = vec![0; usize::try_from(frame.frame_bytes()).unwrap_or(0)];
-    read_exact_at(&*tail.file, &mut bytes, frame.offset).map_err(|error| ReadError::Io {
-        file: tail.path.clone(),
-        what: error.to_string(),
-    })?;
+    read_exact_at(&*tail.file, &mut bytes, frame.offset)
+        .map_err(|error| ReadError::Io { file: tail.path.clone(), what: error.to_string() })?;
     let batch = FrameBatch { bytes, frames: vec![frame] };
     batch.check(tail)?;
     Ok(Some(batch))

@@ -66,8 +66,7 @@ pub(crate) fn open(
     let is_in = |gaps: &[Range<u64>], segment: u64| gaps.iter().any(|gap| gap.contains(&segment));
     for segment in sealed {
         let number = u64::from(segment.segment());
-        let (needs_keys, needs_streams) =
-            (is_in(&keys.gaps, number), is_in(&streams.gaps, number));
+        let (needs_keys, needs_streams) = (is_in(&keys.gaps, number), is_in(&streams.gaps, number));
         if !needs_keys && !needs_streams {
             continue;
         }
@@ -99,9 +98,8 @@ pub(crate) fn entries_of(
     identity: &Identity,
 ) -> Result<Entries, OpenError> {
     let hash = NameHash::new(identity.hash_key);
-    let loaded = segment
-        .load(None)
-        .map_err(|error| OpenError::Index { what: error.to_string() })?;
+    let loaded =
+        segment.load(None).map_err(|error| OpenError::Index { what: error.to_string() })?;
     let mut entries = Entries::default();
     for position in segment.first_position()..segment.end_position() {
         let Some(record) = loaded.record(position) else { continue };

@@ -81,13 +81,15 @@ impl Mark {
             return None;
         }
         let flags = bytes[5];
-        if bytes[4] != 1 || flags > 3 || bytes[6..8] != [0, 0] || bytes[8..24] != *ledger.as_bytes() {
+        if bytes[4] != 1 || flags > 3 || bytes[6..8] != [0, 0] || bytes[8..24] != *ledger.as_bytes()
+        {
             return None;
         }
         let u64_at = |at: usize| {
             bytes.get(at..at + 8).and_then(|it| it.try_into().ok()).map_or(0, u64::from_le_bytes)
         };
-        let segment = bytes.get(40..44).and_then(|it| it.try_into().ok()).map(u32::from_le_bytes)?;
+        let segment =
+            bytes.get(40..44).and_then(|it| it.try_into().ok()).map(u32::from_le_bytes)?;
         Some(Self {
             sequence: u64_at(24),
             position: u64_at(32),
@@ -134,9 +136,8 @@ pub(crate) fn read(file: &dyn File, ledger: LedgerId) -> std::io::Result<(MarkSt
         }
         if let Some(mark) = Mark::decode(&bytes, ledger) {
             // A clean stop rewrites the mark of the last frame, so equal sequences occur.
-            let newer = found.is_none_or(|(best, _)| {
-                (mark.sequence, mark.clean) >= (best.sequence, best.clean)
-            });
+            let newer = found
+                .is_none_or(|(best, _)| (mark.sequence, mark.clean) >= (best.sequence, best.clean));
             if newer {
                 found = Some((mark, slot));
             }

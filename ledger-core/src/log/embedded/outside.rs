@@ -71,9 +71,8 @@ fn open_all(
             Some(it) => it,
             None => {
                 let path = layout::sealed_path(segment);
-                let opened = recovery::open_sealed(
-                    &**storage, &path, identity, segment, position, sequence,
-                );
+                let opened =
+                    recovery::open_sealed(&**storage, &path, identity, segment, position, sequence);
                 match opened {
                     Ok(it) => Arc::new(it),
                     // It is being replaced, or was never finished: the raw form still counts.
@@ -98,9 +97,8 @@ fn open_all(
             first_position: reached.position.saturating_add(1),
             first_sequence: reached.sequence.saturating_add(1),
         };
-        let held = known.and_then(|view| {
-            view.tails().iter().find(|it| it.segment == segment).map(Arc::clone)
-        });
+        let held = known
+            .and_then(|view| view.tails().iter().find(|it| it.segment == segment).map(Arc::clone));
         let tail = match held {
             Some(tail) => tail,
             None => Arc::new(open_tail(storage, identity, begin)?),
@@ -135,13 +133,8 @@ fn open_tail(
         let expected = identity.segment_bytes;
         return Err(OpenError::WrongLength { file: path, expected, found });
     }
-    let tail = Tail::new(
-        begin.segment,
-        begin.first_position,
-        begin.first_sequence,
-        path.clone(),
-        file,
-    );
+    let tail =
+        Tail::new(begin.segment, begin.first_position, begin.first_sequence, path.clone(), file);
     tail.write().begin_at(SEGMENT_HEADER_BYTES as u64);
     scan::has_header(&tail, identity, begin).map_err(|error| failed(&path, identity, error))?;
     Ok(tail)

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::id::{EventId, CorrelationId, KeyId, uuid_bytes};
+use crate::id::{CorrelationId, EventId, KeyId, uuid_bytes};
 use crate::log::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, EVENT_BYTES_MAX, Expected, OnConflict,
 };
@@ -94,7 +94,8 @@ impl Prepared {
         hash: &NameHash,
         segment_room: usize,
     ) -> Result<Self, AppendError> {
-        let Append { stream, expected, actor, causation, correlation, events, on_conflict } = append;
+        let Append { stream, expected, actor, causation, correlation, events, on_conflict } =
+            append;
         if events.is_empty() {
             return Err(AppendError::Empty { stream });
         }
@@ -139,7 +140,12 @@ impl Prepared {
             let body = starts..prepared.bodies.len();
             if body.len() > EVENT_BYTES_MAX {
                 let bytes_max = EVENT_BYTES_MAX;
-                return Err(AppendError::EventTooLarge { index, wire, bytes: body.len(), bytes_max });
+                return Err(AppendError::EventTooLarge {
+                    index,
+                    wire,
+                    bytes: body.len(),
+                    bytes_max,
+                });
             }
             bound = bound.saturating_add(body.len()).saturating_add(ROW_OVERHEAD_BYTES_MAX);
             if prepared.events.last().is_none_or(|before| before.wire != wire) {
@@ -148,9 +154,9 @@ impl Prepared {
             let key = match new.key {
                 None => None,
                 Some(key) => {
-                    let same = last_source
-                        .as_ref()
-                        .is_some_and(|(scope, source)| *scope == key.scope && *source == key.source);
+                    let same = last_source.as_ref().is_some_and(|(scope, source)| {
+                        *scope == key.scope && *source == key.source
+                    });
                     if !same {
                         let text = spelling::source(&key.scope, &key.source);
                         bound = bound.saturating_add(text.len() + NAME_OVERHEAD_BYTES_MAX);

@@ -196,7 +196,8 @@ struct StreamRecords {
 
 impl StreamRecords {
     fn fill(&mut self) -> Result<(), ReadError> {
-        let wanted = if self.is_backwards { self.rest.end.saturating_sub(1) } else { self.rest.start };
+        let wanted =
+            if self.is_backwards { self.rest.end.saturating_sub(1) } else { self.rest.start };
         let Some((held, part)) = self.parts.iter().find(|(held, _)| held.contains(&wanted)) else {
             let file = super::layout::SEGMENTS_DIR.to_owned();
             let what = format!("no segment holds revision {wanted} of {}", self.name);

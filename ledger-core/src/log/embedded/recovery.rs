@@ -268,10 +268,8 @@ pub(crate) fn recover(
         return Err(OpenError::MissingSegment { segment: gap.1, file });
     }
     let raw: Vec<u32> = raw.into_iter().filter(|segment| *segment >= first_raw).collect();
-    let missing = |segment: u32| OpenError::MissingSegment {
-        segment,
-        file: layout::raw_path(segment),
-    };
+    let missing =
+        |segment: u32| OpenError::MissingSegment { segment, file: layout::raw_path(segment) };
     if let Some((_, number)) = raw.iter().zip(first_raw..).find(|(it, number)| **it != *number) {
         return Err(missing(number));
     }
@@ -407,8 +405,8 @@ impl Recovered {
                 return Err(OpenError::WrongLength { file: path, expected, found });
             }
             let begin = Begin { segment, first_position, first_sequence };
-            let scanned = scan(file, path.clone(), &self.identity, begin).map_err(|error| {
-                match error {
+            let scanned =
+                scan(file, path.clone(), &self.identity, begin).map_err(|error| match error {
                     ScanError::Io(source) => OpenError::Io { what: "read", path, source },
                     ScanError::Foreign(found) => {
                         OpenError::Foreign { file: path, expected: self.identity.ledger, found }
@@ -416,8 +414,7 @@ impl Recovered {
                     ScanError::Misplaced | ScanError::Unfitting { .. } => {
                         OpenError::Damaged { file: path, what: error.to_string() }
                     }
-                }
-            });
+                });
             let scanned = match scanned {
                 // What comes after a segment that is cut short does not continue it; the judgement
                 // below says what is missing.
@@ -479,7 +476,6 @@ impl Recovered {
     pub(crate) fn head(&self) -> (u64, u64) {
         self.scans.last().map_or((0, 0), |scan| (scan.sequence, scan.position))
     }
-
 }
 
 fn is_cut(scan: &Scan) -> bool {
@@ -620,9 +616,7 @@ fn quarantine(
 }
 
 fn copy(from: &dyn File, to: &dyn File, begin: u64, end: u64) -> io::Result<()> {
-    for_each_chunk(from, begin, end, |at, chunk| {
-        write_all_at(to, chunk, at.saturating_sub(begin))
-    })
+    for_each_chunk(from, begin, end, |at, chunk| write_all_at(to, chunk, at.saturating_sub(begin)))
 }
 
 fn digest(from: &dyn File, begin: u64, end: u64) -> io::Result<[u8; 32]> {

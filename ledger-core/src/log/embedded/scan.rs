@@ -118,8 +118,7 @@ pub(crate) fn scan(
             scan.has_header = true;
             let mut reached =
                 Reached { sequence: scan.sequence, position: scan.position, end: scan.end };
-            scan.stopped =
-                take_frames(&scan.tail, &mut window, identity, &mut reached, u64::MAX)?;
+            scan.stopped = take_frames(&scan.tail, &mut window, identity, &mut reached, u64::MAX)?;
             Reached { sequence: scan.sequence, position: scan.position, end: scan.end } = reached;
         }
         Err(error) => scan.stopped = Some(format!("the segment header: {error}")),
@@ -269,11 +268,8 @@ impl Scan {
             if let Some(last) = last {
                 let to = at.saturating_add(u64::try_from(last).unwrap_or(0)).saturating_add(1);
                 let events = self.leftover.and_then(|it| it.events);
-                self.leftover = Some(Leftover {
-                    from: self.leftover.map_or(from, |it| it.from),
-                    to,
-                    events,
-                });
+                self.leftover =
+                    Some(Leftover { from: self.leftover.map_or(from, |it| it.from), to, events });
                 self.find_witnesses(piece, at, identity);
             }
             if piece.len() < WINDOW_BYTES {

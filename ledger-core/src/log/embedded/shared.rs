@@ -60,12 +60,6 @@ impl View {
         let it = self.sealed.get(sealed.checked_sub(1)?)?;
         Some(Part::Sealed(Arc::clone(it)))
     }
-
-    /// All segments, oldest first.
-    pub(crate) fn parts(&self) -> impl DoubleEndedIterator<Item = Part> + '_ {
-        let sealed = self.sealed.iter().cloned().map(Part::Sealed);
-        sealed.chain(self.tails.iter().cloned().map(Part::Tail))
-    }
 }
 
 /// What background work there is.

@@ -105,7 +105,11 @@ fn write_spare(storage: &dyn Storage, segment_bytes: u64) -> io::Result<()> {
 
 /// Fills a part of a file with zeros.
 pub(crate) fn write_zeros(file: &dyn File, from: u64, to: u64) -> io::Result<()> {
-    let zeros = vec![0_u8; usize::try_from(to.saturating_sub(from)).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)];
+    let zeros =
+        vec![
+            0_u8;
+            usize::try_from(to.saturating_sub(from)).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)
+        ];
     let mut at = from;
     while at < to {
         let left = usize::try_from(to.saturating_sub(at)).unwrap_or(usize::MAX);

@@ -85,8 +85,8 @@ impl Spelled {
         let key = match &self.key {
             None => None,
             Some(key) => {
-                let (scope, source) =
-                    spelling::read_source(&key.source).ok_or_else(|| bad("its key has no source"))?;
+                let (scope, source) = spelling::read_source(&key.source)
+                    .ok_or_else(|| bad("its key has no source"))?;
                 let id = key.id_text().ok_or_else(|| bad("its key has no id"))?;
                 Some(Key { scope, source, id, index: key.index })
             }
@@ -95,7 +95,8 @@ impl Spelled {
             Some(key) => EventId::derive(key),
             None => EventId::derive_placed(&ledger, &stream, Revision::new(self.revision)),
         };
-        let event = Event::decode(&self.wire, &self.body).map_err(|error| bad(&error.to_string()))?;
+        let event =
+            Event::decode(&self.wire, &self.body).map_err(|error| bad(&error.to_string()))?;
         Ok(Record {
             position,
             stream,

@@ -110,11 +110,6 @@ impl Tail {
     pub(crate) fn position(&self, ordinal: u32) -> u64 {
         self.first_position.saturating_add(u64::from(ordinal))
     }
-
-    /// The place of a position in the segment, whether or not it has been reached.
-    pub(crate) fn ordinal(&self, position: u64) -> Option<u32> {
-        position.checked_sub(self.first_position).and_then(|it| u32::try_from(it).ok())
-    }
 }
 
 impl TailFrame {

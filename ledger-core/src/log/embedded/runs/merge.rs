@@ -145,26 +145,23 @@ fn copy(
     let mut inputs = Vec::with_capacity(plan.inputs.len());
     for run in &plan.inputs {
         let mut scan = run.scan();
-        if let Some(next) = scan.next()? {
-            inputs.push(Input { next, scan });
-        }
+        inputs.push(Input { next: scan.next()?, scan });
     }
     let mut written = 0_u64;
-    while let Some(least) = inputs.iter_mut().min_by_key(|input| input.next) {
+    while let Some(least) = inputs.iter_mut().min_by_key(|input| (input.next.is_none(), input.next))
+        && let Some(entry) = least.next
+    {
         if written.is_multiple_of(STOP_ENTRIES) && stop() {
             return Ok(false);
         }
         written += 1;
-        writer.push(least.next)?;
-        match least.scan.next()? {
-            Some(next) => least.next = next,
-            None => inputs.retain(|input| !input.scan.is_at_end()),
-        }
+        writer.push(entry)?;
+        least.next = least.scan.next()?;
     }
     Ok(true)
 }
 
 struct Input<'a> {
-    next: Entry,
+    next: Option<Entry>,
     scan: Scan<'a>,
 }
