@@ -9,6 +9,7 @@ pub mod id;
 pub mod json;
 pub mod log;
 pub mod money;
+pub mod price;
 pub mod proof;
 pub mod stream;
 #[cfg(feature = "testing")]

@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::exact::{Exact, ExactError};
 use super::wide;
@@ -205,6 +206,45 @@ impl fmt::Display for Ratio {
 impl fmt::Debug for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Ratio({}/{})", self.over, self.under)
+    }
+}
+
+impl FromStr for Ratio {
+    type Err = ExactError;
+
+    /// A plain decimal, or two integers with a slash between them.
+    fn from_str(text: &str) -> Result<Self, ExactError> {
+        let Some((over, under)) = text.split_once('/') else {
+            return text.parse::<Exact>().map(Self::from);
+        };
+        let integer = |it: &str| it.parse::<i128>().map_err(|_| ExactError::NotANumber);
+        Self::new(integer(over)?, integer(under)?)
+    }
+}
+
+impl Serialize for Ratio {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            (self.over, self.under).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Ratio {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        if deserializer.is_human_readable() {
+            return String::deserialize(deserializer)?.parse().map_err(D::Error::custom);
+        }
+        let (over, under) = <(i128, i128)>::deserialize(deserializer)?;
+        let it = Self::new(over, under).map_err(D::Error::custom)?;
+        if (it.over, it.under) == (over, under) {
+            Ok(it)
+        } else {
+            Err(D::Error::custom("the ratio is not in lowest terms"))
+        }
     }
 }
 
