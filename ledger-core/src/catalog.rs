@@ -8,14 +8,17 @@
 //! price is for one *overage unit*, which is so many base units as its name says: `1k_tokens` is
 //! 1000.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{AddonCode, Category, CouponCode, Label, PlanCode, ResourceKind, Unit};
 use crate::money::{Currency, Exact, Money, Percent, Quantity, UnitPrice};
 
 mod model;
+mod read;
 
-pub use model::{Aggregation, PriceModel, Tier, units_in};
+pub use model::{Aggregation, PriceModel, Tier, canonical_kind, units_in};
+pub use read::{CatalogError, Problem, Reason};
 
 /// A plan as it is sold from one publication to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,13 +141,46 @@ pub struct QuotaGrant {
 }
 
 /// How far a tenant on a plan may go before it must upgrade.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// How many instances may run at once.
     pub max_node_instances: u32,
     /// How much a month of all that runs may cost.
     pub max_monthly_provisioning: Money,
+}
+
+impl<'de> Deserialize<'de> for Limits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename = "Limits")]
+        struct Plain {
+            max_node_instances: u32,
+            max_monthly_provisioning: Money,
+        }
+        /// As files write them: the older key names its currency instead of the value.
+        #[derive(Deserialize)]
+        #[serde(rename = "Limits", deny_unknown_fields)]
+        struct Written {
+            max_node_instances: u32,
+            max_monthly_provisioning: Option<Money>,
+            max_monthly_provisioning_usd: Option<Exact>,
+        }
+        if !deserializer.is_human_readable() {
+            let Plain { max_node_instances, max_monthly_provisioning } =
+                Plain::deserialize(deserializer)?;
+            return Ok(Self { max_node_instances, max_monthly_provisioning });
+        }
+        let it = Written::deserialize(deserializer)?;
+        let in_usd = it.max_monthly_provisioning_usd.map(|it| Money::new(it, Currency::USD));
+        let max_monthly_provisioning = match (it.max_monthly_provisioning, in_usd) {
+            (Some(most), None) | (None, Some(most)) => most,
+            (None, None) => return Err(D::Error::missing_field("max_monthly_provisioning")),
+            (Some(_), Some(_)) => {
+                return Err(D::Error::duplicate_field("max_monthly_provisioning"));
+            }
+        };
+        Ok(Self { max_node_instances: it.max_node_instances, max_monthly_provisioning })
+    }
 }
 
 /// Lower prices for tenants that have paid for long enough. It applies to per-unit prices only.

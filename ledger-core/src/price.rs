@@ -11,7 +11,6 @@ mod discount;
 mod explain;
 mod facts;
 mod ladder;
-mod line;
 mod measure;
 mod model;
 mod quote;
@@ -22,17 +21,19 @@ mod tax;
 pub use explain::{Rule, Sources, Step};
 pub use facts::{
     AppliedCoupon, Attached, Bound, Charged, Deployment, EffectivePrice, Facts, Prepaid,
-    PrepaidFor, Tax, TaxBasis, Usage,
+    PrepaidFor, Tax, Usage,
 };
-pub use line::{Line, LineKind};
+pub use ladder::{tier_at, tier_for};
 pub use model::charge;
 pub use quote::{HOURS_A_MONTH, Quote, QuoteError, QuotedResource, quote, quote_resources};
 
 use std::collections::BTreeMap;
 
+use crate::event::invoice::{Line, LineKind, Provenance, SourceSpan};
 use crate::id::{DeploymentSlug, Label, ResourceKind, Unit};
-use crate::money::{Currency, Exact, ExactError, Money, MoneyError, Ratio, Rounding, UnitPrice};
-use crate::time::BillingPeriod;
+use crate::log::Revision;
+use crate::money::{Currency, ExactError, Money, MoneyError, Quantity, Ratio, Rounding, UnitPrice};
+use crate::time::{BillingPeriod, Day};
 
 /// The version of the rules in this module.
 pub const RULES_VERSION: u16 = 1;
@@ -90,7 +91,7 @@ pub struct Unpriced {
     /// What was used.
     pub kind: ResourceKind,
     /// How much, in base units.
-    pub quantity: Exact,
+    pub quantity: Quantity,
     /// The records.
     pub from: Sources,
 }
@@ -111,7 +112,8 @@ pub struct Capped {
 pub struct Document {
     /// The month.
     pub period: BillingPeriod,
-    /// The lines in order: each deployment's, then prepaid, discounts and tax.
+    /// The lines in order: each deployment's, then prepaid, discounts and tax. The digest of their
+    /// provenance is for whoever holds the records to fill in.
     pub lines: Vec<Priced>,
     /// All lines but tax; where prices include tax, less that.
     pub subtotal: Money,
@@ -155,17 +157,30 @@ struct Draft<'a> {
     capped: Vec<Capped>,
 }
 
-/// What a line says beside its amount.
+/// What a line says beside its amount and its period.
 struct Says {
     kind: LineKind,
-    resource: Option<ResourceKind>,
+    resource_kind: Option<ResourceKind>,
     description: Label,
-    quantity: Exact,
-    unit: &'static str,
+    quantity: Quantity,
+    unit: Option<Unit>,
     unit_price: Option<UnitPrice>,
-    tier: Option<u16>,
     deployment: Option<DeploymentSlug>,
-    settled_by_credit: bool,
+}
+
+impl Says {
+    /// A line of the whole document: one of it, at no unit price.
+    fn of_document(kind: LineKind, description: &str) -> Self {
+        Self {
+            kind,
+            resource_kind: None,
+            description: printed(description),
+            quantity: Quantity::whole(1),
+            unit: None,
+            unit_price: None,
+            deployment: None,
+        }
+    }
 }
 
 impl<'a> Draft<'a> {
@@ -174,16 +189,10 @@ impl<'a> Draft<'a> {
     }
 
     /// Adds a line for an exact amount, rounded here and nowhere else.
-    fn add(&mut self, says: Says, exact: Step, rounding: Rounding) -> Result<(), PriceError> {
-        let unit = says.unit.parse().expect("the units of the house are units");
-        self.add_in(says, unit, exact, rounding)
-    }
-
-    /// Adds a line whose unit comes from a catalog.
-    fn add_in(
+    fn add(
         &mut self,
         says: Says,
-        unit: Unit,
+        days: (Day, Day),
         exact: Step,
         rounding: Rounding,
     ) -> Result<(), PriceError> {
@@ -191,20 +200,33 @@ impl<'a> Draft<'a> {
         let amount = explain.value.to_exact().ok_or(ExactError::Overflow)?;
         let line = Line {
             kind: says.kind,
-            resource: says.resource,
+            resource_kind: says.resource_kind,
             description: says.description,
             quantity: says.quantity,
-            unit,
+            unit: says.unit,
             unit_price: says.unit_price,
-            tier: says.tier,
             amount: Money::new(amount, self.facts.currency),
             deployment: says.deployment,
-            period: self.facts.period,
-            settled_by_credit: says.settled_by_credit,
-            provenance: explain.sources(),
+            starts_on: days.0,
+            ends_on: days.1,
+            adjusts: None,
+            taxable: is_taxable(says.kind),
+            settled: false,
+            provenance: explain.sources().into(),
         };
         self.lines.push(Priced { line, explain });
         Ok(())
+    }
+
+    /// Adds a line of the whole document.
+    fn add_for_period(
+        &mut self,
+        says: Says,
+        exact: Step,
+        rounding: Rounding,
+    ) -> Result<(), PriceError> {
+        let period = self.facts.period;
+        self.add(says, (period.first_day(), period.end_day()), exact, rounding)
     }
 
     /// The sum of the lines of some kinds.
@@ -222,7 +244,7 @@ impl<'a> Draft<'a> {
         let counted = self.lines.iter().filter(|it| counts(&it.line));
         let steps = counted.map(|it| {
             let what = it.line.description.as_str().to_owned();
-            Step::fact(what, it.line.amount.amount(), it.line.provenance.clone())
+            Step::fact(what, it.line.amount.amount(), it.explain.sources())
         });
         Ok(Step::derive(what, Rule::Sum, steps.collect())?)
     }
@@ -238,26 +260,64 @@ fn price_prepaid(facts: &Facts, draft: &mut Draft<'_>) -> Result<(), PriceError>
     for (what, paid) in by_use {
         let draws = paid.iter().map(|it| Step::fact("drawn", it.amount.amount(), it.from.clone()));
         let drawn = Step::derive("drawn from credit", Rule::Sum, draws.collect())?;
-        let (kind, resource, description) = match what {
-            PrepaidFor::Term(name) => (LineKind::Term, None, name.clone()),
-            PrepaidFor::Usage(kind) => {
-                (LineKind::Usage, Some(kind.clone()), printed(kind.as_str()))
-            }
+        let mut says = match what {
+            PrepaidFor::Term(name) => Says::of_document(LineKind::Term, name.as_str()),
+            PrepaidFor::Usage(kind) => Says {
+                resource_kind: Some(kind.clone()),
+                ..Says::of_document(LineKind::Usage, kind.as_str())
+            },
         };
-        let says = Says {
-            kind,
-            resource,
-            description,
-            quantity: Exact::ONE,
-            unit: "sum",
-            unit_price: None,
-            tier: None,
-            deployment: None,
-            settled_by_credit: true,
-        };
-        draft.add(says, drawn, Rounding::default())?;
+        says.quantity = paid
+            .iter()
+            .try_fold(Quantity::ZERO, |sum, it| sum.checked_add(it.quantity))
+            .map_err(|_| ExactError::Overflow)?;
+        draft.add_for_period(says, drawn, Rounding::default())?;
+        if let Some(priced) = draft.lines.last_mut() {
+            priced.line.settled = true;
+        }
     }
     Ok(())
+}
+
+/// Whether a coupon takes from lines of this kind.
+const fn is_discountable(kind: LineKind) -> bool {
+    match kind {
+        LineKind::PlanBase
+        | LineKind::Addon
+        | LineKind::Overage
+        | LineKind::Usage
+        | LineKind::Commitment => true,
+        LineKind::Term | LineKind::Adjustment | LineKind::Discount | LineKind::Tax => false,
+    }
+}
+
+/// Whether a tax is taken on lines of this kind. Adjustments carry their tax in themselves.
+const fn is_taxable(kind: LineKind) -> bool {
+    match kind {
+        LineKind::PlanBase
+        | LineKind::Addon
+        | LineKind::Overage
+        | LineKind::Usage
+        | LineKind::Term
+        | LineKind::Discount
+        | LineKind::Commitment => true,
+        LineKind::Adjustment | LineKind::Tax => false,
+    }
+}
+
+impl From<Sources> for Provenance {
+    /// Where the records are. Their digest needs their bytes, which a price never sees.
+    fn from(sources: Sources) -> Self {
+        let spans = sources.iter().flat_map(|(stream, ranges)| {
+            let span = |range: &(Revision, Revision)| SourceSpan {
+                stream: stream.clone(),
+                first: range.0,
+                last: range.1,
+            };
+            ranges.iter().map(span).collect::<Vec<_>>()
+        });
+        Self { sources: spans.collect(), sha256: None }
+    }
 }
 
 fn expect_currency(facts: &Facts, found: Currency) -> Result<(), PriceError> {
@@ -271,3 +331,6 @@ fn printed(text: &str) -> Label {
     let cut = text.get(..end.last().unwrap_or(0)).unwrap_or_default();
     Label::new(cut).expect("made of names, which are printable and not empty")
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::Unit;
+use crate::id::{ResourceKind, Unit};
 use crate::money::{Percent, Quantity, UnitPrice};
 
 /// How a billable quantity becomes a price. One line, rounded once, whatever the model.
@@ -63,20 +63,33 @@ pub enum Aggregation {
     Percentile95,
 }
 
+/// The one name of a kind that has two: `llm_token` is `llm_tokens`.
+pub fn canonical_kind(kind: &ResourceKind) -> ResourceKind {
+    match kind.as_str() {
+        "llm_token" => ResourceKind::new("llm_tokens").expect("a word is a kind"),
+        _ => kind.clone(),
+    }
+}
+
 /// How many base units one of this unit is: what its name begins with, as in `1k_tokens` or
-/// `100_calls`; 1 where it begins with no number. None where the number is zero or above 10^15.
+/// `100_calls`; 1 where it begins with no number.
+///
+/// The number must divide a million, so that a quantity in this unit is a decimal number with at
+/// most six more decimals. None where it does not.
 pub fn units_in(unit: &Unit) -> Option<u64> {
+    const MILLION: u64 = 1_000_000;
     let Some((count, _)) = unit.as_str().split_once('_') else { return Some(1) };
     if !count.starts_with(|it: char| it.is_ascii_digit()) {
         return Some(1);
     }
     let (digits, scale) = match count.as_bytes().last() {
-        Some(b'k') => (count.trim_end_matches('k'), 1_000_u64),
-        Some(b'm') => (count.trim_end_matches('m'), 1_000_000),
+        Some(b'k') => (count.trim_end_matches('k'), 1_000),
+        Some(b'm') => (count.trim_end_matches('m'), MILLION),
         _ => (count, 1),
     };
-    if digits.len() > 9 || !digits.bytes().all(|it| it.is_ascii_digit()) {
+    if digits.len() > 7 || !digits.bytes().all(|it| it.is_ascii_digit()) {
         return None;
     }
-    digits.parse::<u64>().ok()?.checked_mul(scale).filter(|it| *it > 0)
+    let count = digits.parse::<u64>().ok()?.checked_mul(scale)?;
+    (count > 0 && MILLION.is_multiple_of(count)).then_some(count)
 }

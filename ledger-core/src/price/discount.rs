@@ -2,15 +2,16 @@
 
 use super::explain::{Rule, Step};
 use super::facts::Facts;
-use super::{Draft, LineKind, PriceError, Says, expect_currency, printed};
+use super::{Draft, PriceError, Says, expect_currency, is_discountable};
 use crate::catalog::Discount;
-use crate::money::{Exact, Ratio, Rounding};
+use crate::event::invoice::LineKind;
+use crate::money::{Ratio, Rounding};
 
 /// One line for each coupon that still finds something to take from.
 pub(super) fn price_coupons(facts: &Facts, draft: &mut Draft<'_>) -> Result<(), PriceError> {
     for coupon in facts.coupons.iter().filter(|it| it.counts_in(facts.period)) {
         let left = draft.sum_step("what coupons are taken from", |line| {
-            line.kind.is_discountable() || line.kind == LineKind::Discount
+            is_discountable(line.kind) || line.kind == LineKind::Discount
         })?;
         if left.value <= Ratio::ZERO {
             continue;
@@ -33,18 +34,9 @@ pub(super) fn price_coupons(facts: &Facts, draft: &mut Draft<'_>) -> Result<(), 
         if amount.value.is_zero() {
             continue;
         }
-        let says = Says {
-            kind: LineKind::Discount,
-            resource: None,
-            description: printed(&format!("{} ({})", coupon.terms.name, coupon.code)),
-            quantity: Exact::ONE,
-            unit: "coupon",
-            unit_price: None,
-            tier: None,
-            deployment: None,
-            settled_by_credit: false,
-        };
-        draft.add(says, amount, Rounding::default())?;
+        let name = format!("{} ({})", coupon.terms.name, coupon.code);
+        let says = Says::of_document(LineKind::Discount, &name);
+        draft.add_for_period(says, amount, Rounding::default())?;
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::explain::Sources;
 use crate::catalog::{CouponDuration, CouponTerms, PlanVersion, ResourcePrice};
-use crate::id::{AddonCode, Category, CouponCode, DeploymentSlug, Label, ResourceKind};
-use crate::money::{Currency, Money, Percent, Quantity, Rounding};
-use crate::stream::Stream;
+use crate::event::account::TaxTerms;
+use crate::id::{AddonCode, Category, CouponCode, DeploymentSlug, Label, ResourceId, ResourceKind};
+use crate::money::{Currency, Money, Quantity};
 use crate::time::{BillingPeriod, Timestamp};
 
 /// Everything about one tenant and period that its invoice rests on.
@@ -131,7 +131,7 @@ pub struct Usage {
     /// What a ladder looks at.
     pub category: Option<Category>,
     /// The resource it was measured on, where it names one.
-    pub resource: Option<Stream>,
+    pub resource: Option<ResourceId>,
     /// The record, and the correction that counts.
     pub from: Sources,
 }
@@ -152,6 +152,8 @@ pub struct EffectivePrice {
 pub struct Prepaid {
     /// For what.
     pub what: PrepaidFor,
+    /// How much of it.
+    pub quantity: Quantity,
     /// As drawn, unrounded.
     pub amount: Money,
     /// The purchase or the draw.
@@ -197,26 +199,11 @@ fn months_from(since: BillingPeriod, period: BillingPeriod) -> Option<u32> {
     count(period).checked_sub(count(since))
 }
 
-/// A tax as data of its jurisdiction.
+/// The tax of a tenant's profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tax {
-    /// As printed: `GST`.
-    pub name: Label,
-    /// How much of the base.
-    pub rate: Percent,
-    /// What is rounded.
-    pub basis: TaxBasis,
-    /// How a half is decided.
-    pub rounding: Rounding,
+    /// A rate, what is rounded, and how a half is decided.
+    pub terms: TaxTerms,
     /// The profile that names it.
     pub from: Sources,
-}
-
-/// On what a tax is rounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TaxBasis {
-    /// Once, on the sum of the taxable lines.
-    Total,
-    /// On each taxable line.
-    Line,
 }

@@ -11,6 +11,7 @@ use super::explain::{Rule, Sources, Step};
 use super::facts::Usage;
 use super::model::per_unit;
 use crate::catalog::{Ladder, LadderTier};
+use crate::id::Category;
 use crate::money::{ExactError, Ratio, UnitPrice};
 use crate::time::Timestamp;
 
@@ -27,18 +28,15 @@ pub fn tier_at(
     ladder.tiers.iter().filter(reached).max_by_key(|it| it.days)
 }
 
-/// The step that lowers the price of one record, if its category is on the ladder.
-pub fn tier_of<'a>(
+/// The step that lowers the price of usage of a category at an instant, if it is on the ladder.
+pub fn tier_for<'a>(
     ladder: &'a Ladder,
     first_paid_at: Option<Timestamp>,
-    record: &Usage,
+    category: Option<&Category>,
+    at: Timestamp,
 ) -> Option<&'a LadderTier> {
-    let category = record.category.as_ref().or(ladder.default_category.as_ref())?;
-    if ladder.categories.contains(category) {
-        tier_at(ladder, first_paid_at, record.at)
-    } else {
-        None
-    }
+    let category = category.or(ladder.default_category.as_ref())?;
+    if ladder.categories.contains(category) { tier_at(ladder, first_paid_at, at) } else { None }
 }
 
 /// What the billable part of some records costs, each unit at its own tier.
@@ -111,7 +109,7 @@ fn walk(
         if paid.is_zero() {
             continue;
         }
-        let tier = tier_of(ladder, first_paid_at, record);
+        let tier = tier_for(ladder, first_paid_at, record.category.as_ref(), record.at);
         let index = tier.and_then(|tier| ladder.tiers.iter().position(|it| it == tier));
         let (units, from) = by_tier.entry(index).or_insert((Ratio::ZERO, Sources::NONE));
         *units = units.checked_add(paid)?;

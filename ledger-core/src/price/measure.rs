@@ -6,8 +6,8 @@ use super::explain::{Sources, Step};
 use super::facts::Usage;
 use super::{PriceError, Rule};
 use crate::catalog::Aggregation;
+use crate::id::ResourceId;
 use crate::money::{ExactError, Ratio};
-use crate::stream::Stream;
 use crate::time::Timestamp;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
@@ -91,7 +91,7 @@ fn weighted_hours(
     ends_at: Timestamp,
 ) -> Result<Ratio, ExactError> {
     // What stands at the beginning of the interval stands from its beginning.
-    let mut values = BTreeMap::<&Option<Stream>, (Timestamp, Ratio)>::new();
+    let mut values = BTreeMap::<&Option<ResourceId>, (Timestamp, Ratio)>::new();
     for record in in_order(earlier) {
         values.insert(&record.resource, (starts_at, record.quantity.into()));
     }

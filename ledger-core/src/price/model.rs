@@ -6,7 +6,7 @@ use crate::catalog::{PriceModel, Tier, units_in};
 use crate::id::Unit;
 use crate::money::{ExactError, Quantity, Ratio, UnitPrice};
 
-/// What a quantity in base units costs under a model, exactly, and the highest tier it reaches.
+/// What a quantity in base units costs under a model, exactly.
 ///
 /// `from` is where the price stands in the log.
 pub fn charge(
@@ -14,10 +14,10 @@ pub fn charge(
     unit: &Unit,
     billable: Step,
     from: &Sources,
-) -> Result<(Step, Option<u16>), PriceError> {
+) -> Result<Step, PriceError> {
     let size = unit_size(unit)?;
     match model {
-        PriceModel::PerUnit(price) => Ok((per_unit(billable, &size, *price, from)?, None)),
+        PriceModel::PerUnit(price) => per_unit(billable, &size, *price, from),
         PriceModel::Graduated(tiers) => graduated(tiers, &size, &billable, from),
         PriceModel::Volume(tiers) => volume(tiers, &size, billable, from),
         PriceModel::Package { size: package, price, free } => {
@@ -31,12 +31,12 @@ pub fn charge(
             let packages =
                 Step::derive("packages, in parts", Rule::Quotient, vec![beyond, package])?;
             let begun = Step::derive("packages begun", Rule::WholeUp, vec![packages])?;
-            Ok((priced(begun, *price, from)?, None))
+            priced(begun, *price, from)
         }
         PriceModel::Percentage(percent) => {
             let share = Step::fact("percent", percent.share(), from.clone());
             let amount = Step::derive("share of the amount", Rule::Product, vec![billable, share])?;
-            Ok((amount, None))
+            Ok(amount)
         }
     }
 }
@@ -75,25 +75,19 @@ fn bound(tier: &Tier) -> Option<Ratio> {
     tier.up_to.map(Ratio::from)
 }
 
-fn place(index: usize) -> u16 {
-    u16::try_from(index + 1).unwrap_or(u16::MAX)
-}
-
 /// Each part of the quantity in its own tier; the last tier takes whatever is beyond its bound.
 fn graduated(
     tiers: &[Tier],
     size: &Step,
     billable: &Step,
     from: &Sources,
-) -> Result<(Step, Option<u16>), PriceError> {
+) -> Result<Step, PriceError> {
     let mut parts = Vec::new();
-    let mut reached = None;
     let mut entry = Ratio::ZERO;
     for (index, tier) in tiers.iter().enumerate() {
         if billable.value <= entry {
             break;
         }
-        reached = Some(place(index));
         let is_last = index + 1 == tiers.len();
         let end = bound(tier).filter(|_| !is_last);
         let up_to = match end {
@@ -109,26 +103,19 @@ fn graduated(
         push_flat(&mut parts, tier, from);
         entry = end.unwrap_or(billable.value);
     }
-    Ok((Step::derive("all tiers", Rule::Sum, parts)?, reached))
+    Ok(Step::derive("all tiers", Rule::Sum, parts)?)
 }
 
 /// The whole quantity in the tier of its total.
-fn volume(
-    tiers: &[Tier],
-    size: &Step,
-    billable: Step,
-    from: &Sources,
-) -> Result<(Step, Option<u16>), PriceError> {
+fn volume(tiers: &[Tier], size: &Step, billable: Step, from: &Sources) -> Result<Step, PriceError> {
     let fits = |tier: &Tier| bound(tier).is_none_or(|it| billable.value <= it);
-    let index = tiers.iter().position(fits).or_else(|| tiers.len().checked_sub(1));
-    let tier = index.and_then(|it| tiers.get(it));
-    let is_used = billable.value > Ratio::ZERO;
-    let (Some(index), Some(tier), true) = (index, tier, is_used) else {
-        return Ok((Step::given("nothing used", Ratio::ZERO), None));
+    let tier = tiers.iter().find(|it| fits(it)).or(tiers.last());
+    let Some(tier) = tier.filter(|_| billable.value > Ratio::ZERO) else {
+        return Ok(Step::given("nothing used", Ratio::ZERO));
     };
     let mut parts = vec![per_unit(billable, size, tier.price, from)?];
     push_flat(&mut parts, tier, from);
-    Ok((Step::derive("all in one tier", Rule::Sum, parts)?, Some(place(index))))
+    Ok(Step::derive("all in one tier", Rule::Sum, parts)?)
 }
 
 fn push_flat(parts: &mut Vec<Step>, tier: &Tier, from: &Sources) {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::explain::Sources;
 use super::facts::{Attached, Bound, Charged, Deployment, EffectivePrice, Facts, Usage};
-use super::{LineKind, PriceError, Priced, Unpriced, price};
+use super::{PriceError, Priced, Unpriced, price};
 use crate::catalog::{Addon, PlanVersion};
+use crate::event::invoice::LineKind;
 use crate::id::{DeploymentSlug, ResourceKind};
 use crate::money::{Currency, ExactError, Money, Quantity};
 use crate::time::{BillingPeriod, Day};

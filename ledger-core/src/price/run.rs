@@ -33,6 +33,11 @@ impl<'a> Run<'a> {
         self.last.ends_at().unwrap_or(Timestamp::MAX).min(until)
     }
 
+    /// Its first day, and the day after its last.
+    pub(super) fn days(&self) -> (Day, Day) {
+        (self.first, self.last.next().unwrap_or(self.last))
+    }
+
     /// Whether any of its days is charged.
     pub(super) const fn is_charged(&self) -> bool {
         !self.charged.is_empty()

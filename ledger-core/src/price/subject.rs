@@ -8,12 +8,12 @@ use super::measure::{measure, part, split, total};
 use super::model::{beyond_zero, catalog_quantity, charge, in_units, per_unit, unit_size};
 use super::run::{Run, runs};
 use super::{
-    Capped, Draft, LineKind, PriceError, QUANTITY_DECIMALS, Says, Unpriced, expect_currency,
-    ladder, printed,
+    Capped, Draft, PriceError, QUANTITY_DECIMALS, Says, Unpriced, expect_currency, ladder, printed,
 };
 use crate::catalog::{Aggregation, Charge, Item, PriceModel};
-use crate::id::{DeploymentSlug, ResourceKind};
-use crate::money::{Exact, Money, Ratio, Rounding, UnitPrice};
+use crate::event::invoice::LineKind;
+use crate::id::{DeploymentSlug, ResourceKind, Unit};
+use crate::money::{ExactError, Money, Quantity, Ratio, Rounding, UnitPrice};
 
 /// Deployments in order of their slugs; usage that names none comes last.
 pub(super) fn price_all(facts: &Facts, draft: &mut Draft<'_>) -> Result<(), PriceError> {
@@ -76,13 +76,13 @@ fn price_run(
                     price_overage(facts, draft, run, deployment, (bound, item), used, &within)?;
                 }
             }
-            None => price_usage(facts, draft, slug, kind, &within)?,
+            None => price_usage(facts, draft, run, slug, kind, &within)?,
         }
     }
     price_commitment(draft, run, slug, first_metered)
 }
 
-/// A monthly amount by the days it was in force. A whole month is one month at its price.
+/// A monthly amount by the days it was in force.
 struct Monthly {
     amount: Money,
     share: Step,
@@ -93,34 +93,31 @@ struct Monthly {
 fn add_monthly(
     facts: &Facts,
     draft: &mut Draft<'_>,
+    run: &Run<'_>,
     mut says: Says,
     monthly: Monthly,
 ) -> Result<(), PriceError> {
     if monthly.days == 0 {
         return Ok(());
     }
+    by_days(&mut says, facts, monthly.days);
     if monthly.days == facts.period.days() {
         says.unit_price = UnitPrice::new(monthly.amount.amount()).ok();
-    } else {
-        says.quantity = Exact::whole(i64::from(monthly.days));
-        says.unit = "day";
     }
     let price = Step::fact("price of a month", monthly.amount.amount(), monthly.from);
-    draft.add(says, part("for the days in force", price, monthly.share)?, Rounding::default())
+    let exact = part("for the days in force", price, monthly.share)?;
+    draft.add(says, run.days(), exact, Rounding::default())
 }
 
-fn says_month(kind: LineKind, description: &str, slug: Option<&DeploymentSlug>) -> Says {
-    Says {
-        kind,
-        resource: None,
-        description: printed(description),
-        quantity: Exact::ONE,
-        unit: "month",
-        unit_price: None,
-        tier: None,
-        deployment: slug.cloned(),
-        settled_by_credit: false,
-    }
+/// A whole month is one month; a part of one is so many days, which have no price of their own.
+fn by_days(says: &mut Says, facts: &Facts, days: u8) {
+    let is_whole = days == facts.period.days();
+    says.quantity = if is_whole { Quantity::whole(1) } else { Quantity::whole(u32::from(days)) };
+    says.unit = Some(named_unit(if is_whole { "month" } else { "day" }));
+}
+
+fn named_unit(name: &'static str) -> Unit {
+    Unit::new(name).expect("a word is a unit")
 }
 
 fn price_base(
@@ -132,9 +129,10 @@ fn price_base(
 ) -> Result<(), PriceError> {
     // A plan for a term is paid from credit when bought, not by the month.
     let Charge::Monthly(amount) = bound.plan.charge else { return Ok(()) };
-    let says = says_month(LineKind::PlanBase, bound.plan.name.as_str(), slug);
+    let mut says = Says::of_document(LineKind::PlanBase, bound.plan.name.as_str());
+    says.deployment = slug.cloned();
     let (share, days) = (run.share(facts)?, run.charged_days());
-    add_monthly(facts, draft, says, Monthly { amount, share, days, from: bound.from.clone() })
+    add_monthly(facts, draft, run, says, Monthly { amount, share, days, from: bound.from.clone() })
 }
 
 fn price_addons(
@@ -149,10 +147,11 @@ fn price_addons(
             continue;
         }
         expect_currency(facts, attached.price.currency())?;
-        let mut says = says_month(LineKind::Addon, attached.name.as_str(), Some(&deployment.slug));
-        says.resource = Some(attached.kind.clone());
+        let mut says = Says::of_document(LineKind::Addon, attached.name.as_str());
+        says.deployment = Some(deployment.slug.clone());
+        says.resource_kind = Some(attached.kind.clone());
         let (amount, from) = (attached.price, attached.from.clone());
-        add_monthly(facts, draft, says, Monthly { amount, share, days, from })?;
+        add_monthly(facts, draft, run, says, Monthly { amount, share, days, from })?;
     }
     Ok(())
 }
@@ -217,36 +216,41 @@ fn price_overage(
     };
     // A value that is no sum of records has no units of which each was used at its own time.
     let ladder = ladder.filter(|_| item.aggregation == Aggregation::Sum).zip(unit_price);
-    let (exact, tier) = match ladder {
+    let exact = match ladder {
         Some((ladder, price)) => {
             let priced = (&size, price, &bound.from);
             let ladder = (ladder, facts.first_paid_at);
-            (ladder::charge(ladder, records, free, &billable, priced)?, None)
+            ladder::charge(ladder, records, free, &billable, priced)?
         }
         None => charge(&item.price, &item.unit, billable, &bound.from)?,
     };
     let says = Says {
         kind: LineKind::Overage,
-        resource: Some(item.kind.clone()),
+        resource_kind: Some(item.kind.clone()),
         description: printed(&format!("{} beyond the allowance", item.kind)),
         quantity: shown(quantity)?,
-        unit: "unit",
+        unit: Some(item.unit.clone()),
         unit_price,
-        tier,
         deployment: slug,
-        settled_by_credit: false,
     };
-    draft.add_in(says, item.unit.clone(), exact, Rounding::default())
+    draft.add(says, run.days(), exact, Rounding::default())
 }
 
-fn shown(quantity: Ratio) -> Result<Exact, PriceError> {
-    Ok(Step::given("quantity", quantity).shown(QUANTITY_DECIMALS)?)
+/// A quantity as a line prints it; the step under the line has it exactly.
+fn shown(quantity: Ratio) -> Result<Quantity, PriceError> {
+    let exact = quantity.to_exact().and_then(|it| Quantity::new(it).ok());
+    let rounded = || quantity.round(QUANTITY_DECIMALS, Rounding::default()).map(Quantity::new);
+    match exact {
+        Some(quantity) => Ok(quantity),
+        None => rounded()?.map_err(|_| ExactError::Overflow.into()),
+    }
 }
 
 /// Usage that no plan item prices: one line per effective price.
 fn price_usage(
     facts: &Facts,
     draft: &mut Draft<'_>,
+    run: &Run<'_>,
     slug: Option<&DeploymentSlug>,
     kind: &ResourceKind,
     records: &[&Usage],
@@ -268,7 +272,7 @@ fn price_usage(
             });
             continue;
         };
-        price_at(facts, draft, slug, effective, used, &records)?;
+        price_at(facts, draft, run, slug, effective, used, &records)?;
     }
     Ok(())
 }
@@ -285,6 +289,7 @@ fn effective_price(facts: &Facts, record: &Usage) -> Option<usize> {
 fn price_at(
     facts: &Facts,
     draft: &mut Draft<'_>,
+    run: &Run<'_>,
     slug: Option<&DeploymentSlug>,
     effective: &EffectivePrice,
     used: Step,
@@ -306,16 +311,14 @@ fn price_at(
     };
     let says = Says {
         kind: LineKind::Usage,
-        resource: Some(price.kind.clone()),
+        resource_kind: Some(price.kind.clone()),
         description: printed(price.kind.as_str()),
         quantity: shown(quantity)?,
-        unit: "unit",
+        unit: Some(price.unit.clone()),
         unit_price: Some(price.price),
-        tier: None,
         deployment: slug.cloned(),
-        settled_by_credit: false,
     };
-    draft.add_in(says, price.unit.clone(), exact, Rounding::default())
+    draft.add(says, run.days(), exact, Rounding::default())
 }
 
 /// What is missing to the least that was agreed, against the rounded lines of the run.
@@ -333,7 +336,7 @@ fn price_commitment(
     let minimum = part("least of the days in force", minimum, run.share(facts)?)?;
     let metered = draft.lines.iter().skip(first_metered).map(|it| {
         let what = it.line.description.as_str().to_owned();
-        Step::fact(what, it.line.amount.amount(), it.line.provenance.clone())
+        Step::fact(what, it.line.amount.amount(), it.explain.sources())
     });
     let metered = Step::derive("overage and usage", Rule::Sum, metered.collect())?;
     let missing = Step::derive("missing to the least", Rule::Difference, vec![minimum, metered])?;
@@ -342,10 +345,8 @@ fn price_commitment(
         return Ok(());
     }
     let name = format!("{}: least of a month", bound.plan.name);
-    let mut says = says_month(LineKind::Commitment, &name, slug);
-    if run.charged_days() < facts.period.days() {
-        says.quantity = Exact::whole(i64::from(run.charged_days()));
-        says.unit = "day";
-    }
-    draft.add(says, missing, Rounding::default())
+    let mut says = Says::of_document(LineKind::Commitment, &name);
+    says.deployment = slug.cloned();
+    by_days(&mut says, facts, run.charged_days());
+    draft.add(says, run.days(), missing, Rounding::default())
 }
