@@ -18,6 +18,7 @@ use crate::stream::Stream;
 use crate::time::Timestamp;
 
 pub mod embedded;
+pub mod keeper;
 mod pending;
 pub mod storage;
 

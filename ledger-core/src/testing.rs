@@ -24,6 +24,7 @@ pub mod disk;
 pub mod events;
 pub mod log;
 pub mod model;
+pub mod planted;
 pub mod values;
 pub mod workload;
 

@@ -19,6 +19,10 @@ pub trait Storage: Send + Sync + 'static {
     fn open_rw(&self, path: &str) -> io::Result<Arc<dyn File>>;
     /// Creates a file that does not exist yet, to read and write.
     fn create(&self, path: &str) -> io::Result<Arc<dyn File>>;
+    /// As `create`, for a secret: where the system knows owners, nobody else may read it.
+    fn create_private(&self, path: &str) -> io::Result<Arc<dyn File>> {
+        self.create(path)
+    }
     /// Renames within the tree, replacing the target. Durable after `sync_dir` of its directory.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file. Durable after `sync_dir` of its directory.

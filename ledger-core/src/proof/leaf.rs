@@ -6,8 +6,8 @@
 //!
 //! # Leaf data, version 1
 //!
-//! Numbers are big-endian, none is negative, there is no padding. A *text* is its length in bytes as
-//! a `u16`, then UTF-8.
+//! Numbers are big-endian, none is negative, there is no padding. A *text* is its length in bytes
+//! as a `u16`, then UTF-8.
 //!
 //! | bytes | what |
 //! |---|---|

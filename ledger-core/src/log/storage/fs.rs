@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -167,6 +167,13 @@ impl Storage for FileSystem {
         let path = self.to_change(path)?;
         let file = fs::File::options().read(true).write(true).create_new(true).open(path)?;
         Ok(Arc::new(OpenFile { file }))
+    }
+
+    fn create_private(&self, path: &str) -> io::Result<Arc<dyn File>> {
+        let path = self.to_change(path)?;
+        let mut options = fs::File::options();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        Ok(Arc::new(OpenFile { file: options.open(path)? }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

@@ -40,6 +40,10 @@ fn every_consistency_proof_is_that_of_the_definition_and_holds() {
         for old in &heads[1..=usize::try_from(new.size).unwrap()] {
             let proof = consistency_proof(&mut source, old.size, new.size).unwrap();
             assert_eq!(verify_consistency(*old, *new, &proof), Ok(()), "{} {}", old.size, new.size);
+            let forged = TreeHead { root: leaf_hash(b"forged"), ..*old };
+            assert!(verify_consistency(forged, *new, &proof).is_err(), "{old} {new}");
+            let forged = TreeHead { root: leaf_hash(b"forged"), ..*new };
+            assert!(verify_consistency(*old, forged, &proof).is_err(), "{old} {new}");
             if old.size % 16 == 0 || new.size - old.size < 3 {
                 let tree = &leaves[..usize::try_from(new.size).unwrap()];
                 let definition = naive_consistency(usize::try_from(old.size).unwrap(), tree, true);
