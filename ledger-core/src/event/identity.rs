@@ -16,27 +16,45 @@ const PLACED: &[u8] = b"counterfoil event by place 1\0";
 impl EventId {
     /// The id of an event with a key. The same key makes the same id in every ledger and engine.
     pub fn derive(key: &Key) -> Self {
+        let tenant = match &key.scope {
+            KeyScope::Operator => None,
+            KeyScope::Tenant(tenant) => Some(tenant.as_str()),
+        };
+        Self::derive_spelled(tenant, key.source.as_str(), key.id.as_str(), key.index)
+    }
+
+    /// The same from the parts of a key as a log spells them.
+    pub(crate) fn derive_spelled(tenant: Option<&str>, source: &str, id: &str, index: u32) -> Self {
         let mut hash = Sha256::new();
         hash.update(KEYED);
-        match &key.scope {
-            KeyScope::Operator => hash.update([0]),
-            KeyScope::Tenant(tenant) => {
+        match tenant {
+            None => hash.update([0]),
+            Some(tenant) => {
                 hash.update([1]);
-                sized(&mut hash, tenant.as_str());
+                sized(&mut hash, tenant);
             }
         }
-        sized(&mut hash, key.source.as_str());
-        sized(&mut hash, key.id.as_str());
-        hash.update(key.index.to_be_bytes());
+        sized(&mut hash, source);
+        sized(&mut hash, id);
+        hash.update(index.to_be_bytes());
         marked(hash)
     }
 
     /// The id of an event without a key: nothing but its place names it.
     pub fn derive_placed(ledger: &LedgerId, stream: &Stream, revision: Revision) -> Self {
+        Self::derive_placed_spelled(ledger, &stream.to_string(), revision)
+    }
+
+    /// The same from the name of the stream.
+    pub(crate) fn derive_placed_spelled(
+        ledger: &LedgerId,
+        stream: &str,
+        revision: Revision,
+    ) -> Self {
         let mut hash = Sha256::new();
         hash.update(PLACED);
         hash.update(ledger.as_bytes());
-        sized(&mut hash, &stream.to_string());
+        sized(&mut hash, stream);
         hash.update(revision.get().to_be_bytes());
         marked(hash)
     }

@@ -6,14 +6,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::id::LedgerId;
+use crate::id::{LedgerId, Role};
 use crate::log::{Position, ReadError, Record, Records};
 
 use super::frame_reader::{self, FrameBatch};
+use super::leaves::StoredId;
 use super::raw::{Entry, NameKind, Names, RawRecord, Rows};
 use super::sealed_segment::Loaded;
 use super::shared::{Part, Shared, View};
 use super::spelled::Spelled;
+use super::spelling;
 use super::tail::Tail;
 
 /// Records of a sealed segment handed out in one piece.
@@ -75,6 +77,33 @@ impl<'a> ScannedRecord<'a> {
     /// The log's clock, in microseconds since 1970.
     pub fn recorded_at_micros(&self) -> i64 {
         self.raw.recorded_at
+    }
+
+    /// The event that made it necessary.
+    pub fn causation(&self) -> Option<[u8; 16]> {
+        self.raw.causation
+    }
+
+    /// The request or process it belongs to.
+    pub fn correlation(&self) -> Option<[u8; 16]> {
+        self.raw.correlation
+    }
+
+    /// What a repeat must match, where it is not the event itself.
+    pub fn fingerprint(&self) -> Option<[u8; 32]> {
+        self.raw.fingerprint
+    }
+
+    /// In which role somebody acted, and who.
+    pub fn actor(&self) -> Option<(Role, &'a str)> {
+        self.names.text(NameKind::Actor, self.raw.actor).and_then(spelling::split_actor)
+    }
+
+    /// The spelled source of its key, and the caller's part of it.
+    pub(crate) fn key(&self) -> Option<(&'a str, StoredId<'a>)> {
+        let key = self.raw.key.as_ref()?;
+        let source = self.names.text(NameKind::Source, key.source)?;
+        Some((source, StoredId { bytes: key.id, is_uuid: key.is_uuid, index: key.index }))
     }
 
     /// The body, as it was encoded.

@@ -59,9 +59,15 @@ pub(crate) fn actor(actor: &Actor) -> String {
 
 /// Reads who acted.
 pub(crate) fn read_actor(text: &str) -> Option<Actor> {
+    let (role, who) = split_actor(text)?;
+    Some(Actor { who: who.parse().ok()?, role })
+}
+
+/// The parts of who acted.
+pub(crate) fn split_actor(text: &str) -> Option<(Role, &str)> {
     let (word, who) = text.split_once(' ')?;
     let (role, _) = ROLES.iter().find(|(_, known)| *known == word)?;
-    Some(Actor { who: who.parse().ok()?, role: *role })
+    Some((*role, who))
 }
 
 /// Spells whose keys these are and where they come from.
@@ -74,12 +80,18 @@ pub(crate) fn source(scope: &KeyScope, source: &KeySource) -> String {
 
 /// Reads whose keys these are and where they come from.
 pub(crate) fn read_source(text: &str) -> Option<(KeyScope, KeySource)> {
-    let (scope, source) = text.split_once(' ')?;
-    let scope = match scope {
-        OPERATOR_SCOPE => KeyScope::Operator,
-        tenant => KeyScope::Tenant(tenant.parse().ok()?),
+    let (tenant, source) = split_source(text)?;
+    let scope = match tenant {
+        None => KeyScope::Operator,
+        Some(tenant) => KeyScope::Tenant(tenant.parse().ok()?),
     };
     Some((scope, source.parse().ok()?))
+}
+
+/// The tenant, or none for the operator, and the source.
+pub(crate) fn split_source(text: &str) -> Option<(Option<&str>, &str)> {
+    let (scope, source) = text.split_once(' ')?;
+    Some(((scope != OPERATOR_SCOPE).then_some(scope), source))
 }
 
 #[cfg(test)]
