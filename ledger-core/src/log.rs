@@ -20,6 +20,7 @@ use crate::time::Timestamp;
 pub mod embedded;
 pub mod keeper;
 mod pending;
+pub mod prover;
 pub mod storage;
 
 pub use pending::{Completer, Pending};

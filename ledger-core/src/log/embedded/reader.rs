@@ -163,6 +163,14 @@ impl LogReader {
         Ok(None)
     }
 
+    /// Checks every byte of every sealed segment.
+    pub fn verify_sealed(&self) -> Result<(), ReadError> {
+        for sealed in self.shared.view().sealed() {
+            sealed.verify()?;
+        }
+        Ok(())
+    }
+
     /// Everything after a position, and what comes.
     pub fn follow(&self, after: Position) -> Follower {
         Follower { reader: self.clone(), scan: self.scan(after), ready: VecDeque::new() }

@@ -73,6 +73,11 @@ impl SealedSegment {
         self.sealed.facts().last_recorded_at
     }
 
+    /// Checks every byte of the file.
+    pub(crate) fn verify(&self) -> Result<(), ReadError> {
+        self.sealed.verify(&mut Buffer::default()).map_err(|error| self.failed(error))
+    }
+
     /// The revisions of a stream that it holds.
     pub(crate) fn revisions(&self, name: &str) -> Result<Option<Range<u64>>, ReadError> {
         let stream = self.sealed.stream(name).map_err(|error| self.failed(error))?;
