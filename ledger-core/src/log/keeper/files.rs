@@ -11,7 +11,7 @@ use super::KeeperError;
 use crate::log::storage::{File, Storage, read_full_at, write_all_at};
 
 /// What an unfinished replacement is called beside the file it is for.
-const UNFINISHED: &str = ".unfinished";
+const UNFINISHED: &str = ".tmp";
 
 /// Says which file could not be read or written.
 pub(super) trait During<T> {
