@@ -10,6 +10,7 @@
 mod discount;
 mod explain;
 mod facts;
+mod gather;
 mod ladder;
 mod measure;
 mod model;
@@ -23,6 +24,7 @@ pub use facts::{
     AppliedCoupon, Attached, Bound, Charged, Deployment, EffectivePrice, Facts, Prepaid,
     PrepaidFor, Tax, Usage,
 };
+pub use gather::{Gather, GatherError};
 pub use ladder::{tier_at, tier_for};
 pub use model::charge;
 pub use quote::{HOURS_A_MONTH, Quote, QuoteError, QuotedResource, quote, quote_resources};
@@ -306,9 +308,12 @@ const fn is_taxable(kind: LineKind) -> bool {
 }
 
 impl From<Sources> for Provenance {
-    /// Where the records are. Their digest needs their bytes, which a price never sees.
+    /// Where the records are, in the order of their streams' names. Their digest needs their bytes,
+    /// which a price never sees.
     fn from(sources: Sources) -> Self {
-        let spans = sources.iter().flat_map(|(stream, ranges)| {
+        let mut named = sources.iter().map(|it| (it.0.to_string(), it)).collect::<Vec<_>>();
+        named.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        let spans = named.into_iter().flat_map(|(_, (stream, ranges))| {
             let span = |range: &(Revision, Revision)| SourceSpan {
                 stream: stream.clone(),
                 first: range.0,

@@ -82,11 +82,9 @@ pub fn units_in(unit: &Unit) -> Option<u64> {
     if !count.starts_with(|it: char| it.is_ascii_digit()) {
         return Some(1);
     }
-    let (digits, scale) = match count.as_bytes().last() {
-        Some(b'k') => (count.trim_end_matches('k'), 1_000),
-        Some(b'm') => (count.trim_end_matches('m'), MILLION),
-        _ => (count, 1),
-    };
+    let suffixed = |suffix, scale| count.strip_suffix(suffix).map(|digits| (digits, scale));
+    let (digits, scale) =
+        suffixed('k', 1_000).or_else(|| suffixed('m', MILLION)).unwrap_or((count, 1));
     if digits.len() > 7 || !digits.bytes().all(|it| it.is_ascii_digit()) {
         return None;
     }

@@ -6,7 +6,7 @@ use super::explain::Sources;
 use crate::catalog::{CouponDuration, CouponTerms, PlanVersion, ResourcePrice};
 use crate::event::account::TaxTerms;
 use crate::id::{AddonCode, Category, CouponCode, DeploymentSlug, Label, ResourceId, ResourceKind};
-use crate::money::{Currency, Money, Quantity};
+use crate::money::{Currency, Money, Quantity, Ratio};
 use crate::time::{BillingPeriod, Timestamp};
 
 /// Everything about one tenant and period that its invoice rests on.
@@ -126,8 +126,8 @@ pub struct Usage {
     pub deployment: Option<DeploymentSlug>,
     /// What was used.
     pub kind: ResourceKind,
-    /// How much, in base units.
-    pub quantity: Quantity,
+    /// How much, in base units; hours to the second are no decimal number.
+    pub quantity: Ratio,
     /// What a ladder looks at.
     pub category: Option<Category>,
     /// The resource it was measured on, where it names one.

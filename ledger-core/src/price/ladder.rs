@@ -95,13 +95,12 @@ fn walk(
     records.sort_by_key(|it| it.at);
     // A negative record takes back the earliest units, so that the billable ones sum to the whole.
     let taken_back = records.iter().filter(|it| it.quantity.is_negative());
-    let mut free = taken_back
-        .map(|it| Ratio::from(it.quantity))
-        .try_fold(free, |free, it| free.checked_sub(it))?;
+    let mut free =
+        taken_back.map(|it| it.quantity).try_fold(free, |free, it| free.checked_sub(it))?;
     let mut left = billable;
     let mut by_tier = ByTier::new();
     for record in records.into_iter().filter(|it| !it.quantity.is_negative()) {
-        let quantity = Ratio::from(record.quantity);
+        let quantity = record.quantity;
         let unpaid = quantity.min(free);
         free = free.checked_sub(unpaid)?;
         let paid = quantity.checked_sub(unpaid)?.min(left);

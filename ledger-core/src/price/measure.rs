@@ -25,7 +25,7 @@ pub(super) fn measure(
     starts_at: Timestamp,
     ends_at: Timestamp,
 ) -> Result<Step, PriceError> {
-    let quantity = |it: &&Usage| Ratio::from(it.quantity);
+    let quantity = |it: &&Usage| it.quantity;
     let count = |it: usize| Ratio::whole(i64::try_from(it).unwrap_or(i64::MAX));
     let in_order = in_order(records);
     let (what, value) = match aggregation {
@@ -46,7 +46,7 @@ pub(super) fn measure(
         }
         Aggregation::Latest => {
             let last = in_order.last().copied().or_else(|| self::in_order(earlier).last().copied());
-            let value = last.map_or(Ratio::ZERO, |it| it.quantity.into());
+            let value = last.map_or(Ratio::ZERO, |it| it.quantity);
             let from = last.map_or(Sources::NONE, |it| it.from.clone());
             return Ok(Step::fact("latest value", value, from));
         }
@@ -59,7 +59,7 @@ pub(super) fn measure(
 
 /// A measured quantity as a step of its own, for records that only add up.
 pub(super) fn total(records: &[&Usage]) -> Result<Step, PriceError> {
-    let value = sum(records.iter().map(|it| it.quantity.into()))?;
+    let value = sum(records.iter().map(|it| it.quantity))?;
     Ok(Step::fact("used", value, sources(&[], records)))
 }
 
@@ -93,14 +93,14 @@ fn weighted_hours(
     // What stands at the beginning of the interval stands from its beginning.
     let mut values = BTreeMap::<&Option<ResourceId>, (Timestamp, Ratio)>::new();
     for record in in_order(earlier) {
-        values.insert(&record.resource, (starts_at, record.quantity.into()));
+        values.insert(&record.resource, (starts_at, record.quantity));
     }
     let hours = |value: Ratio, from: Timestamp, to: Timestamp| {
         value.checked_mul(Ratio::new(i128::from(to.micros_since(from)), i128::from(HOUR_MICROS))?)
     };
     let mut total = Ratio::ZERO;
     for record in records {
-        let new = (record.at, Ratio::from(record.quantity));
+        let new = (record.at, record.quantity);
         if let Some((since, value)) = values.insert(&record.resource, new) {
             total = total.checked_add(hours(value, since, record.at)?)?;
         }
@@ -121,7 +121,7 @@ fn percentile(
     let slot = |at: Timestamp| at.micros_since(starts_at).div_euclid(SLOT_MICROS);
     let mut samples = BTreeMap::<i64, Ratio>::new();
     for record in records {
-        let sample = Ratio::from(record.quantity);
+        let sample = record.quantity;
         samples.entry(slot(record.at)).and_modify(|it| *it = sample.max(*it)).or_insert(sample);
     }
     // A sample at the very end of what is priced begins one more slot.

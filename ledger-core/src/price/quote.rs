@@ -136,7 +136,7 @@ fn usage(
             at: last_instant,
             deployment: deployment.map(|it| it.slug.clone()),
             kind: kind.clone(),
-            quantity: *quantity,
+            quantity: (*quantity).into(),
             category: None,
             resource: None,
             from: Sources::NONE,
