@@ -5,6 +5,7 @@
 pub mod catalog;
 mod envelope;
 pub mod event;
+pub mod fold;
 pub mod id;
 pub mod json;
 pub mod log;
