@@ -3,6 +3,7 @@
 //! Everything but `log` is pure: no clock, no float, no hash order, no I/O, no logging.
 
 pub mod catalog;
+pub mod decide;
 mod envelope;
 pub mod event;
 pub mod fold;

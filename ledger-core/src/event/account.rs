@@ -72,6 +72,16 @@ pub enum Settlement {
     Invoiced,
 }
 
+impl Settlement {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Prepaid => "prepaid",
+            Self::Invoiced => "invoiced",
+        }
+    }
+}
+
 /// The tenant's identity was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]

@@ -1,0 +1,101 @@
+//! Decisions: what may happen next, given what happened. Pure, exhaustive, and never from a view.
+//!
+//! A decision reads the fold of its own stream and answers with events or with a refusal; the
+//! runner appends the events at the revision the fold was made from, and decides anew when somebody
+//! was faster. What a decision needs from elsewhere (prices, usage settled) comes in as data.
+//!
+//! The same command twice makes its events once: things that have a name of their own (a lot, a
+//! slot, a reservation) are known again by it, and a runner looks a command's idempotency key up in
+//! the log before it decides.
+
+use crate::event::Event;
+use crate::id::LotId;
+use crate::log::Position;
+use crate::money::{Exact, MoneyError};
+
+pub mod account;
+pub mod catalog;
+pub mod deployment;
+
+/// What a refusal means to whoever asked. The rim makes a status of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RefusalKind {
+    /// What was named does not exist.
+    NotFound,
+    /// Paying, or a larger plan, is the remedy.
+    PaymentRequired,
+    /// Another state of the same thing would allow it.
+    Conflict,
+    /// A rule says no.
+    Unprocessable,
+}
+
+/// A business refusal: nothing was recorded, and the same command may succeed in another state.
+///
+/// The variants of a refusal stand in the order in which they are checked: where several apply, the
+/// first is the answer.
+pub trait Refusal: std::error::Error {
+    /// A stable word for machines, such as `plan_active`.
+    fn code(&self) -> &'static str;
+    /// What it means to whoever asked.
+    fn kind(&self) -> RefusalKind;
+}
+
+/// Why a record does not continue the state before it: the history is broken, or not this stream's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the record at position {position} does not follow from those before it")]
+pub struct FoldError {
+    /// Which record.
+    pub position: Position,
+    /// What is wrong with it.
+    #[source]
+    pub problem: FoldProblem,
+}
+
+/// What is wrong with a record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FoldProblem {
+    /// It stands in a stream where it may not.
+    #[error("{wire} does not belong to this fold")]
+    Foreign {
+        /// Its wire name.
+        wire: &'static str,
+    },
+    /// It comes before whatever begins the stream.
+    #[error("the stream has not begun")]
+    NotBegun,
+    /// Its amounts cannot be added to those before it.
+    #[error("the amounts do not add up")]
+    Money(#[from] MoneyError),
+    /// It names a lot that nobody paid in.
+    #[error("no lot is called {lot}")]
+    UnknownLot {
+        /// The lot.
+        lot: LotId,
+    },
+    /// It takes more from a lot than is left.
+    #[error("lot {lot} has {left} left, not {taken}")]
+    Overdrawn {
+        /// The lot.
+        lot: LotId,
+        /// What is left of it.
+        left: Exact,
+        /// What was taken.
+        taken: Exact,
+    },
+}
+
+/// No events: what was asked for is so already.
+pub(crate) const fn nothing<R>() -> Result<Vec<Event>, R> {
+    Ok(Vec::new())
+}
+
+/// One event.
+pub(crate) fn one<R>(body: impl Into<Event>) -> Result<Vec<Event>, R> {
+    Ok(vec![body.into()])
+}
+
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod tests;

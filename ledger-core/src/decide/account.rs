@@ -1,0 +1,242 @@
+//! A tenant's account: the one stream in which its money and its quota are decided.
+//!
+//! Everything that could let a tenant spend twice is here, so two requests that race for the last
+//! slot or the last cent meet at one revision, and one of them decides again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{FoldError, FoldProblem};
+use crate::event::account::{Event, SlotAllocated, TaxProfileSet, TenantRegistered};
+use crate::event::{self, enforcement};
+use crate::id::{CouponCode, InvoiceNumber, Key, PaymentRef, PlanCode, Provider, ReservationId};
+use crate::log::Record;
+use crate::money::{Currency, Exact, Money};
+use crate::time::Timestamp;
+
+pub mod credit;
+pub mod guard;
+pub mod profile;
+pub mod purchase;
+pub mod slots;
+
+pub use credit::Credit;
+
+/// Whether a tenant pays, as enforcement last said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Standing {
+    /// Nothing is past due.
+    #[default]
+    Good,
+    /// A payment failed.
+    Warned,
+    /// The last warning was given.
+    FinalWarning,
+    /// The gate is closed.
+    Suspended,
+}
+
+/// A term of a quota plan that was bought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// The plan.
+    pub plan: PlanCode,
+    /// What was paid.
+    pub price: Money,
+    /// How many slots it has.
+    pub slots: u32,
+    /// When it is over; at that instant it is.
+    pub ends_at: Timestamp,
+    /// The command that bought it.
+    key: Option<Key>,
+}
+
+impl Term {
+    /// Whether it runs.
+    pub fn is_active(&self, at: Timestamp) -> bool {
+        self.ends_at > at
+    }
+}
+
+/// Everything decided about a tenant: the fold of `account-{tenant}`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Account {
+    registered: Option<TenantRegistered>,
+    is_verified: bool,
+    tax: Option<TaxProfileSet>,
+    references: BTreeMap<(Provider, PaymentRef), Option<InvoiceNumber>>,
+    plan: Option<PlanCode>,
+    cap: Option<Money>,
+    standing: Standing,
+    credit: Credit,
+    term: Option<Term>,
+    /// Slots of the running term; a released one keeps its name and holds nothing.
+    slots: BTreeMap<ReservationId, Option<SlotAllocated>>,
+    grants: BTreeMap<ReservationId, guard::Grant>,
+    coupons: BTreeSet<CouponCode>,
+}
+
+impl Account {
+    /// What it was registered as.
+    pub const fn registered(&self) -> Option<&TenantRegistered> {
+        self.registered.as_ref()
+    }
+
+    /// Its one currency, from registration on.
+    pub fn currency(&self) -> Option<Currency> {
+        self.registered.as_ref().map(|it| it.currency)
+    }
+
+    /// Whether its identity was checked.
+    pub const fn is_verified(&self) -> bool {
+        self.is_verified
+    }
+
+    /// Who is printed on its documents, and its tax.
+    pub const fn tax_profile(&self) -> Option<&TaxProfileSet> {
+        self.tax.as_ref()
+    }
+
+    /// The plan whose limits hold.
+    pub const fn plan(&self) -> Option<&PlanCode> {
+        self.plan.as_ref()
+    }
+
+    /// The most it wants to spend in a month.
+    pub const fn cap(&self) -> Option<Money> {
+        self.cap
+    }
+
+    /// Whether it pays.
+    pub const fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Its credit.
+    pub const fn credit(&self) -> &Credit {
+        &self.credit
+    }
+
+    /// The last term it bought, whether it still runs or not.
+    pub const fn term(&self) -> Option<&Term> {
+        self.term.as_ref()
+    }
+
+    /// The slots in use: allocated, not released, not lapsed.
+    pub fn slots(&self, at: Timestamp) -> impl Iterator<Item = &SlotAllocated> {
+        self.slots.values().flatten().filter(move |it| it.expires_at > at)
+    }
+
+    /// What one more record makes of it.
+    pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
+        let position = record.position;
+        self.take(record).map_err(|problem| FoldError { position, problem })?;
+        Ok(self)
+    }
+
+    /// A failed take leaves a half-changed account, which `fold` drops.
+    fn take(&mut self, record: &Record) -> Result<(), FoldProblem> {
+        match &record.event {
+            event::Event::Account(event) => self.take_account(event, record),
+            event::Event::Enforcement(event) => {
+                self.take_enforcement(event);
+                Ok(())
+            }
+            event::Event::Catalog(_)
+            | event::Event::Deployment(_)
+            | event::Event::Usage(_)
+            | event::Event::Inventory(_)
+            | event::Event::Provider(_)
+            | event::Event::Invoice(_)
+            | event::Event::Operation(_)
+            | event::Event::Support(_)
+            | event::Event::Ledger(_) => {
+                Err(FoldProblem::Foreign { wire: record.event.wire_name() })
+            }
+        }
+    }
+
+    fn take_account(&mut self, event: &Event, record: &Record) -> Result<(), FoldProblem> {
+        match event {
+            Event::TenantRegistered(it) => self.registered = Some(it.clone()),
+            Event::IdentityVerified(_) => self.is_verified = true,
+            Event::TaxProfileSet(it) => self.tax = Some(it.clone()),
+            Event::PaymentReferenceMapped(it) => {
+                let reference = (it.gateway.clone(), it.reference.clone());
+                self.references.insert(reference, it.invoice.clone());
+            }
+            Event::PlanAssigned(it) => self.plan = Some(it.plan.clone()),
+            Event::CostCapSet(it) => self.cap = it.cap,
+            Event::PlanPurchased(it) => {
+                let price = self.amount(it.price)?;
+                self.credit.draw(price, &it.lots)?;
+                // The former term is over: its slots lapsed with it.
+                self.slots.clear();
+                self.term = Some(Term {
+                    plan: it.plan.clone(),
+                    price: it.price,
+                    slots: it.slots,
+                    ends_at: it.ends_at,
+                    key: record.key.clone(),
+                });
+            }
+            Event::SlotAllocated(it) => {
+                self.slots.insert(it.slot.clone(), Some(it.clone()));
+            }
+            Event::SlotReleased(it) => {
+                self.slots.insert(it.slot.clone(), None);
+            }
+            Event::QuotaReserved(it) => {
+                self.grants.insert(it.reservation.clone(), guard::Grant::Open(it.items.clone()));
+            }
+            Event::QuotaCommitted(it) => {
+                if let Some(grant) = self.grants.get_mut(&it.reservation) {
+                    grant.commit();
+                }
+            }
+            Event::QuotaReleased(it) => {
+                self.grants.insert(it.reservation.clone(), guard::Grant::Released);
+            }
+            Event::CouponApplied(it) => {
+                self.coupons.insert(it.coupon.clone());
+            }
+            // A tier is a matter of prices; what it is follows from the first payment.
+            Event::DiscountTierReached(_) => (),
+            Event::CreditToppedUp(_)
+            | Event::CreditDrawn(_)
+            | Event::CreditReturned(_)
+            | Event::CreditExpired(_)
+            | Event::CreditRefunded(_)
+            | Event::CreditChargedBack(_) => {
+                let currency = self.currency().ok_or(FoldProblem::NotBegun)?;
+                self.credit.take(event, currency, record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_enforcement(&mut self, event: &enforcement::Event) {
+        match event {
+            enforcement::Event::Warned(_) => self.standing = Standing::Warned,
+            enforcement::Event::FinalWarningGiven(_) => self.standing = Standing::FinalWarning,
+            enforcement::Event::Suspended(_) => self.standing = Standing::Suspended,
+            enforcement::Event::Restored(_) => self.standing = Standing::Good,
+            // Payments move the standing at a tick, not by themselves.
+            enforcement::Event::PaymentSucceeded(_)
+            | enforcement::Event::PaymentFailed(_)
+            | enforcement::Event::PaymentRefunded(_)
+            | enforcement::Event::PaymentDisputed(_)
+            | enforcement::Event::PaymentAssigned(_)
+            | enforcement::Event::NoticeSeen(_)
+            | enforcement::Event::DestructiveActionRefused(_) => (),
+        }
+    }
+
+    /// An amount in the account's own currency.
+    fn amount(&self, money: Money) -> Result<Exact, FoldProblem> {
+        let currency = self.currency().ok_or(FoldProblem::NotBegun)?;
+        Ok(credit::of(money, currency)?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

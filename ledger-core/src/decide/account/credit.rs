@@ -1,0 +1,450 @@
+//! Prepaid credit: lots with an expiry, what is owed beyond them, and the decisions about both.
+//!
+//! Lots are drawn earliest expiry first, then oldest. Usage is always drawn in full, so that what
+//! the lots do not cover is owed, and the next top-up settles it first. At its expiry itself a lot
+//! is gone, whether a tick has recorded that or not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Account;
+use crate::decide::{FoldProblem, Refusal, RefusalKind, nothing, one};
+use crate::event;
+use crate::event::account::{
+    CreditChargedBack, CreditDrawn, CreditExpired, CreditOrigin, CreditRefunded, CreditReturned,
+    CreditToppedUp, DrawPurpose, Event, LotPart,
+};
+use crate::id::{InvoiceNumber, LotId, Note, PaymentRef, Provider};
+use crate::log::{Record, Revision};
+use crate::money::{Currency, Exact, Money, MoneyError, Rounding};
+use crate::time::{BillingPeriod, Timestamp};
+
+/// A lot of credit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lot {
+    /// What was paid in.
+    paid: CreditToppedUp,
+    /// What is left of it.
+    left: Exact,
+    /// How old it is: when it was paid, then its place in the stream.
+    age: (Timestamp, Revision),
+}
+
+impl Lot {
+    /// What is left of it at an instant.
+    fn left(&self, at: Timestamp) -> Exact {
+        if self.paid.expires_at.is_some_and(|it| it <= at) { Exact::ZERO } else { self.left }
+    }
+}
+
+/// What went back of one draw.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Returned {
+    total: Exact,
+    lots: BTreeMap<LotId, Exact>,
+}
+
+/// All lots of an account, and what it owes beyond them. In the account's one currency.
+///
+/// What was owed, was settled by a later lot and is then returned belongs to no lot: it is owed to
+/// the tenant (below zero here), and draws take it last.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Credit {
+    lots: BTreeMap<LotId, Lot>,
+    owed: Exact,
+    first_paid_at: Option<Timestamp>,
+    settled: BTreeMap<BillingPeriod, Revision>,
+    applied: BTreeSet<InvoiceNumber>,
+    charged_back: BTreeSet<(Provider, PaymentRef)>,
+    returned: BTreeMap<Revision, Returned>,
+}
+
+impl Credit {
+    /// What may be spent at an instant; below zero where more is owed than there is.
+    pub fn balance(&self, at: Timestamp) -> Result<Exact, MoneyError> {
+        let owed = self.owed.negated();
+        let sum = |sum: Exact, lot: &Lot| sum.checked_add(lot.left(at));
+        Ok(self.lots.values().try_fold(owed, sum)?)
+    }
+
+    /// When the first top-up recorded was paid. It never moves.
+    pub const fn first_paid_at(&self) -> Option<Timestamp> {
+        self.first_paid_at
+    }
+
+    /// How far the usage of a period was drawn.
+    pub fn settled(&self, period: BillingPeriod) -> Option<Revision> {
+        self.settled.get(&period).copied()
+    }
+
+    /// The lots that a draw takes from, in order, and how much each gives.
+    pub(super) fn parts(&self, amount: Exact, at: Timestamp) -> Result<Parts, MoneyError> {
+        let alive = self.lots.iter().filter(|(_, it)| !it.left(at).is_zero());
+        let mut in_order = alive.collect::<Vec<_>>();
+        in_order.sort_by_key(|(_, it)| (it.paid.expires_at.is_none(), it.paid.expires_at, it.age));
+        let (mut parts, mut missing) = (Vec::new(), amount);
+        for (name, lot) in in_order {
+            if missing <= Exact::ZERO {
+                break;
+            }
+            let given = lot.left(at).min(missing);
+            missing = missing.checked_sub(given)?;
+            parts.push((name.clone(), given));
+        }
+        Ok(parts)
+    }
+
+    /// A draw as it was recorded: the lots give their parts, the rest is owed.
+    pub(super) fn draw(&mut self, amount: Exact, lots: &[LotPart]) -> Result<(), FoldProblem> {
+        let mut missing = amount;
+        for part in lots {
+            let taken = part.amount.amount();
+            self.reduce(&part.lot, taken)?;
+            missing = missing.checked_sub(taken).map_err(MoneyError::from)?;
+        }
+        self.owe(missing)
+    }
+
+    fn reduce(&mut self, name: &LotId, taken: Exact) -> Result<(), FoldProblem> {
+        let lot = self.lot(name)?;
+        if lot.left < taken {
+            return Err(FoldProblem::Overdrawn { lot: name.clone(), left: lot.left, taken });
+        }
+        lot.left = lot.left.checked_sub(taken).map_err(MoneyError::from)?;
+        Ok(())
+    }
+
+    fn lot(&mut self, name: &LotId) -> Result<&mut Lot, FoldProblem> {
+        self.lots.get_mut(name).ok_or_else(|| FoldProblem::UnknownLot { lot: name.clone() })
+    }
+
+    fn owe(&mut self, amount: Exact) -> Result<(), FoldProblem> {
+        Ok(add(&mut self.owed, amount)?)
+    }
+
+    /// What a record makes of it.
+    pub(super) fn take(
+        &mut self,
+        event: &Event,
+        currency: Currency,
+        record: &Record,
+    ) -> Result<(), FoldProblem> {
+        match event {
+            Event::CreditToppedUp(it) => self.topped_up(it, currency, record)?,
+            Event::CreditDrawn(it) => {
+                self.draw(of(it.amount, currency)?, &it.lots)?;
+                match &it.purpose {
+                    DrawPurpose::Usage { period, reached, .. } => {
+                        self.settled.insert(*period, *reached);
+                    }
+                    DrawPurpose::Invoice { number } => {
+                        self.applied.insert(number.clone());
+                    }
+                }
+            }
+            Event::CreditReturned(it) => {
+                let mut settles = of(it.amount, currency)?;
+                let mut returned = self.returned.remove(&it.draw).unwrap_or_default();
+                add(&mut returned.total, settles)?;
+                for part in &it.lots {
+                    let given = part.amount.amount();
+                    add(&mut self.lot(&part.lot)?.left, given)?;
+                    add(returned.lots.entry(part.lot.clone()).or_default(), given)?;
+                    add(&mut settles, given.negated())?;
+                }
+                self.returned.insert(it.draw, returned);
+                self.owe(settles.negated())?;
+            }
+            Event::CreditExpired(it) => self.reduce(&it.lot, of(it.amount, currency)?)?,
+            Event::CreditRefunded(it) => self.reduce(&it.lot, of(it.amount, currency)?)?,
+            Event::CreditChargedBack(it) => {
+                let amount = of(it.amount, currency)?;
+                let given = self.lot(&it.lot)?.left.min(amount);
+                self.reduce(&it.lot, given)?;
+                self.owe(amount.checked_sub(given).map_err(MoneyError::from)?)?;
+                self.charged_back.insert((it.gateway.clone(), it.object.clone()));
+            }
+            Event::TenantRegistered(_)
+            | Event::IdentityVerified(_)
+            | Event::TaxProfileSet(_)
+            | Event::PaymentReferenceMapped(_)
+            | Event::PlanAssigned(_)
+            | Event::CostCapSet(_)
+            | Event::PlanPurchased(_)
+            | Event::SlotAllocated(_)
+            | Event::SlotReleased(_)
+            | Event::QuotaReserved(_)
+            | Event::QuotaCommitted(_)
+            | Event::QuotaReleased(_)
+            | Event::DiscountTierReached(_)
+            | Event::CouponApplied(_) => (),
+        }
+        Ok(())
+    }
+
+    fn topped_up(
+        &mut self,
+        it: &CreditToppedUp,
+        currency: Currency,
+        record: &Record,
+    ) -> Result<(), FoldProblem> {
+        let amount = of(it.amount, currency)?;
+        let settles = self.owed.min(amount).max(Exact::ZERO);
+        self.owe(settles.negated())?;
+        let left = amount.checked_sub(settles).map_err(MoneyError::from)?;
+        let age = (record.occurred_at, record.revision);
+        self.lots.insert(it.lot.clone(), Lot { paid: it.clone(), left, age });
+        let is_payment = match it.origin {
+            CreditOrigin::Payment { .. } | CreditOrigin::Operator { .. } => true,
+            CreditOrigin::CreditNote { .. } => false,
+        };
+        if is_payment && self.first_paid_at.is_none() {
+            self.first_paid_at = Some(record.occurred_at);
+        }
+        Ok(())
+    }
+}
+
+fn add(sum: &mut Exact, amount: Exact) -> Result<(), MoneyError> {
+    *sum = sum.checked_add(amount)?;
+    Ok(())
+}
+
+/// What each lot gives, in order.
+pub(super) type Parts = Vec<(LotId, Exact)>;
+
+/// The parts as an event says them.
+pub(super) fn lot_parts(parts: Parts, currency: Currency) -> Vec<LotPart> {
+    let part = |(lot, amount)| LotPart { lot, amount: Money::new(amount, currency) };
+    parts.into_iter().map(part).collect()
+}
+
+/// An amount that must be in this currency.
+pub(super) fn of(money: Money, currency: Currency) -> Result<Exact, MoneyError> {
+    money
+        .expect_same(Money::zero(currency))
+        .map_err(|_| MoneyError::ForeignCurrency { expected: currency, found: money.currency() })?;
+    Ok(money.amount())
+}
+
+/// Why a change of credit is refused, in the order of checking.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CreditRefusal {
+    /// Nobody of that name.
+    #[error("no such tenant")]
+    TenantUnknown,
+    /// Another currency than the account's, or an amount beyond all bounds.
+    #[error("the amount cannot be booked")]
+    Amount(#[source] MoneyError),
+    /// Zero or less.
+    #[error("{amount} is not more than nothing")]
+    AmountNotPositive {
+        /// What was given.
+        amount: Money,
+    },
+    /// The lot exists, with other content.
+    #[error("lot {lot} was paid in with other content")]
+    LotTaken {
+        /// The lot.
+        lot: LotId,
+    },
+    /// No such lot.
+    #[error("no lot is called {lot}")]
+    LotUnknown {
+        /// The lot.
+        lot: LotId,
+    },
+    /// Nothing is left of the lot.
+    #[error("nothing is left of lot {lot}")]
+    LotEmpty {
+        /// The lot.
+        lot: LotId,
+    },
+    /// More would go back than the draw took.
+    #[error("{left} of the draw can go back, not {amount}")]
+    ReturnExceedsDraw {
+        /// What the draw took, less what went back before.
+        left: Money,
+        /// What was to go back.
+        amount: Money,
+    },
+}
+
+impl Refusal for CreditRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::TenantUnknown => "tenant_unknown",
+            Self::Amount(source) => amount_code(source),
+            Self::AmountNotPositive { .. } => "amount_not_positive",
+            Self::LotTaken { .. } => "lot_taken",
+            Self::LotUnknown { .. } => "lot_unknown",
+            Self::LotEmpty { .. } => "lot_empty",
+            Self::ReturnExceedsDraw { .. } => "return_exceeds_draw",
+        }
+    }
+
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::TenantUnknown | Self::LotUnknown { .. } => RefusalKind::NotFound,
+            Self::LotTaken { .. } | Self::LotEmpty { .. } => RefusalKind::Conflict,
+            Self::Amount(_) | Self::AmountNotPositive { .. } | Self::ReturnExceedsDraw { .. } => {
+                RefusalKind::Unprocessable
+            }
+        }
+    }
+}
+
+impl From<MoneyError> for CreditRefusal {
+    fn from(source: MoneyError) -> Self {
+        Self::Amount(source)
+    }
+}
+
+/// The code of an amount that cannot be booked.
+pub(super) const fn amount_code(error: &MoneyError) -> &'static str {
+    match error {
+        MoneyError::ForeignCurrency { .. } => "currency_mismatch",
+        MoneyError::Number(_) => "amount_out_of_range",
+    }
+}
+
+/// What a decision about credit answers.
+type Answer = Result<Vec<event::Event>, CreditRefusal>;
+
+impl Account {
+    /// The currency and an amount in it that is more than nothing.
+    fn positive(&self, amount: Money) -> Result<(Currency, Exact), CreditRefusal> {
+        let currency = self.currency().ok_or(CreditRefusal::TenantUnknown)?;
+        let exact = of(amount, currency)?;
+        if exact <= Exact::ZERO {
+            return Err(CreditRefusal::AmountNotPositive { amount });
+        }
+        Ok((currency, exact))
+    }
+
+    /// Pays credit in. The same lot again changes nothing.
+    pub fn top_up(&self, command: &CreditToppedUp) -> Answer {
+        let (_, amount) = self.positive(command.amount)?;
+        match self.credit.lots.get(&command.lot) {
+            Some(lot) if lot.paid == *command => nothing(),
+            Some(_) => Err(CreditRefusal::LotTaken { lot: command.lot.clone() }),
+            None => {
+                // What cannot be summed later must not be taken in now.
+                let paid = self.credit.lots.values().map(|it| it.paid.amount.amount());
+                let all = paid.chain([self.credit.owed]);
+                all.into_iter().try_fold(amount, Exact::checked_add).map_err(MoneyError::from)?;
+                one(command.clone())
+            }
+        }
+    }
+
+    /// Draws the price of usage in full, up to a place in its stream. Drawn before: nothing.
+    pub fn settle_usage(&self, amount: Money, purpose: &DrawPurpose, at: Timestamp) -> Answer {
+        let currency = self.currency().ok_or(CreditRefusal::TenantUnknown)?;
+        let exact = of(amount, currency)?;
+        if exact.is_negative() {
+            return Err(CreditRefusal::AmountNotPositive { amount });
+        }
+        let is_done = match purpose {
+            DrawPurpose::Usage { period, reached, .. } => {
+                self.credit.settled(*period).is_some_and(|it| it >= *reached)
+            }
+            DrawPurpose::Invoice { number } => self.credit.applied.contains(number),
+        };
+        if is_done {
+            return nothing();
+        }
+        self.credit.owed.checked_add(exact).map_err(MoneyError::from)?;
+        let lots = lot_parts(self.credit.parts(exact, at)?, currency);
+        one(CreditDrawn { amount, lots, purpose: purpose.clone() })
+    }
+
+    /// Applies credit to an invoice at issue: the lesser of its total and the balance, rounded
+    /// toward zero to the minor unit. Nothing where there is nothing to apply.
+    pub fn apply_to_invoice(&self, number: &InvoiceNumber, total: Money, at: Timestamp) -> Answer {
+        let currency = self.currency().ok_or(CreditRefusal::TenantUnknown)?;
+        let applied = of(total, currency)?.min(self.credit.balance(at)?);
+        let applied = Money::new(applied, currency).rounded(Rounding::TowardZero);
+        let applied = applied.map_err(MoneyError::from)?;
+        if applied.is_negative() || applied.is_zero() {
+            return nothing();
+        }
+        self.settle_usage(applied, &DrawPurpose::Invoice { number: number.clone() }, at)
+    }
+
+    /// What has expired and was not recorded as such.
+    pub fn expire(&self, at: Timestamp) -> Answer {
+        let currency = self.currency().ok_or(CreditRefusal::TenantUnknown)?;
+        let gone = self.credit.lots.iter().filter(|(_, it)| it.left != it.left(at));
+        let expired = gone.map(|(lot, it)| {
+            let amount = Money::new(it.left, currency);
+            CreditExpired { lot: lot.clone(), amount }.into()
+        });
+        Ok(expired.collect())
+    }
+
+    /// Pays credit back: what the lot has left of it, which the event says.
+    pub fn refund(&self, lot: &LotId, requested: Money, reason: Note, at: Timestamp) -> Answer {
+        let (currency, exact) = self.positive(requested)?;
+        let unknown = || CreditRefusal::LotUnknown { lot: lot.clone() };
+        let left = self.credit.lots.get(lot).ok_or_else(unknown)?.left(at);
+        if left.is_zero() {
+            return Err(CreditRefusal::LotEmpty { lot: lot.clone() });
+        }
+        let amount = Money::new(left.min(exact), currency);
+        one(CreditRefunded { lot: lot.clone(), requested, amount, reason })
+    }
+
+    /// Takes back what a bank took back; the balance may go below zero. The same dispute again
+    /// changes nothing.
+    pub fn charge_back(&self, command: &CreditChargedBack) -> Answer {
+        let (_, exact) = self.positive(command.amount)?;
+        if !self.credit.lots.contains_key(&command.lot) {
+            return Err(CreditRefusal::LotUnknown { lot: command.lot.clone() });
+        }
+        let dispute = (command.gateway.clone(), command.object.clone());
+        if self.credit.charged_back.contains(&dispute) {
+            return nothing();
+        }
+        self.credit.owed.checked_add(exact).map_err(MoneyError::from)?;
+        one(command.clone())
+    }
+
+    /// Gives a draw back, or a part of it: first what is owed, then its lots, last drawn first.
+    pub fn return_draw(
+        &self,
+        draw: Revision,
+        drawn: &CreditDrawn,
+        amount: Money,
+        reason: Note,
+    ) -> Answer {
+        let (currency, exact) = self.positive(amount)?;
+        let before = self.credit.returned.get(&draw).cloned().unwrap_or_default();
+        let after = before.total.checked_add(exact).map_err(MoneyError::from)?;
+        let taken = of(drawn.amount, currency)?;
+        if after > taken {
+            let left = taken.checked_sub(before.total).map_err(MoneyError::from)?;
+            let left = Money::new(left, currency);
+            return Err(CreditRefusal::ReturnExceedsDraw { left, amount });
+        }
+        let settles = self.credit.owed.min(exact).max(Exact::ZERO);
+        let mut missing = exact.checked_sub(settles).map_err(MoneyError::from)?;
+        let mut lots = Vec::new();
+        for part in drawn.lots.iter().rev() {
+            if !self.credit.lots.contains_key(&part.lot) {
+                return Err(CreditRefusal::LotUnknown { lot: part.lot.clone() });
+            }
+            let gone = before.lots.get(&part.lot).copied().unwrap_or_default();
+            let kept = of(part.amount, currency)?.checked_sub(gone).map_err(MoneyError::from)?;
+            let given = kept.min(missing).max(Exact::ZERO);
+            if !given.is_zero() {
+                missing = missing.checked_sub(given).map_err(MoneyError::from)?;
+                let amount = Money::new(given, currency);
+                lots.push(LotPart { lot: part.lot.clone(), amount });
+            }
+        }
+        one(CreditReturned { draw, amount, lots, reason })
+    }
+}
+
+#[cfg(test)]
+mod tests;

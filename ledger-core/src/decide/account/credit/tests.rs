@@ -1,0 +1,294 @@
+//! Credit, held to a model that counts cents in plain integers.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::decide::account::tests::{lot, tenant, usd};
+use crate::decide::script::Script;
+use crate::testing::cases;
+
+fn note() -> Note {
+    "because".parse().unwrap()
+}
+
+fn expiring(name: &str, cents: i128, at: Timestamp, days: i64) -> CreditToppedUp {
+    CreditToppedUp { expires_at: at.plus_seconds(days * 86_400), ..lot(name, cents) }
+}
+
+fn usage(reached: u64) -> DrawPurpose {
+    let period = "2026-04".parse().unwrap();
+    DrawPurpose::Usage { period, reached: Revision::new(reached), kinds: Vec::new() }
+}
+
+fn use_up(script: &mut Script<Account>, cents: i128) -> CreditDrawn {
+    let purpose = usage(script.revision().get());
+    let events = script.state.settle_usage(usd(cents), &purpose, script.at).unwrap();
+    let [event::Event::Account(Event::CreditDrawn(drawn))] = &events[..] else {
+        panic!("{events:?}")
+    };
+    let drawn = drawn.clone();
+    script.take(Ok::<_, CreditRefusal>(events));
+    drawn
+}
+
+fn balance(script: &Script<Account>) -> Exact {
+    script.state.credit().balance(script.at).unwrap()
+}
+
+fn parts(drawn: &CreditDrawn) -> Vec<(String, Money)> {
+    drawn.lots.iter().map(|it| (it.lot.to_string(), it.amount)).collect()
+}
+
+#[test]
+fn lots_are_drawn_earliest_expiry_first_then_oldest() {
+    let mut script = tenant();
+    let at = script.at;
+    for paid in [lot("d", 100), expiring("c", 100, at, 20), lot("e", 100)] {
+        script.take(script.state.top_up(&paid));
+    }
+    for paid in [expiring("b", 100, at, 10), expiring("a", 100, at, 20)] {
+        script.take(script.state.top_up(&paid));
+    }
+    let drawn = use_up(&mut script, 450);
+    let names = parts(&drawn).into_iter().map(|it| it.0).collect::<String>();
+    assert_eq!(names, "bcade");
+    assert_eq!(drawn.lots.last().unwrap().amount, usd(50));
+}
+
+#[test]
+fn a_lot_is_gone_at_its_expiry_itself() {
+    let mut script = tenant();
+    script.take(script.state.top_up(&expiring("a", 100, script.at, 1)));
+    script.pass(86_399);
+    assert_eq!(balance(&script), usd(100).amount());
+    assert_eq!(script.take(script.state.expire(script.at)), 0);
+    script.pass(1);
+    assert_eq!(balance(&script), Exact::ZERO);
+    assert_eq!(script.take(script.state.expire(script.at)), 1);
+    assert_eq!(script.take(script.state.expire(script.at)), 0);
+    assert_eq!(balance(&script), Exact::ZERO);
+}
+
+#[test]
+fn what_is_owed_is_settled_first_by_the_next_top_up() {
+    let mut script = tenant();
+    assert_eq!(parts(&use_up(&mut script, 30)), []);
+    assert_eq!(balance(&script), usd(-30).amount());
+    script.take(script.state.top_up(&lot("a", 100)));
+    assert_eq!(balance(&script), usd(70).amount());
+    assert_eq!(parts(&use_up(&mut script, 80)), [("a".to_owned(), usd(70))]);
+    assert_eq!(balance(&script), usd(-10).amount());
+}
+
+#[test]
+fn usage_that_was_settled_is_not_settled_again() {
+    let mut script = tenant();
+    let settle = |script: &Script<Account>, reached| {
+        script.state.settle_usage(usd(5), &usage(reached), script.at)
+    };
+    assert_eq!(script.take(settle(&script, 7)), 1);
+    assert_eq!(script.take(settle(&script, 7)), 0);
+    assert_eq!(script.take(settle(&script, 6)), 0);
+    assert_eq!(script.take(settle(&script, 8)), 1);
+}
+
+#[test]
+fn an_invoice_takes_the_lesser_of_its_total_and_whole_cents_of_the_balance() {
+    let apply = |script: &Script<Account>, number: &str, total| {
+        script.state.apply_to_invoice(&number.parse().unwrap(), usd(total), script.at)
+    };
+    let mut script = tenant();
+    assert_eq!(script.take(apply(&script, "CF-1", 100)), 0);
+    let mut fine = lot("a", 100);
+    fine.amount = Money::parse("1.239", fine.amount.currency()).unwrap();
+    script.take(script.state.top_up(&fine));
+    assert_eq!(script.take(apply(&script, "CF-1", 40)), 1);
+    assert_eq!(script.take(apply(&script, "CF-1", 40)), 0);
+    assert_eq!(balance(&script), "0.839".parse().unwrap());
+    assert_eq!(script.take(apply(&script, "CF-2", 500)), 1);
+    assert_eq!(balance(&script), "0.009".parse().unwrap());
+    assert_eq!(script.take(apply(&script, "CF-3", 500)), 0);
+    assert_eq!(script.take(apply(&script, "CF-4", -500)), 0);
+}
+
+#[test]
+fn a_refund_takes_what_its_lot_has_left_and_says_so() {
+    let mut script = tenant();
+    script.take(script.state.top_up(&lot("a", 100)));
+    use_up(&mut script, 40);
+    let name: LotId = "a".parse().unwrap();
+    let events = script.state.refund(&name, usd(90), note(), script.at).unwrap();
+    let expected =
+        CreditRefunded { lot: name.clone(), requested: usd(90), amount: usd(60), reason: note() };
+    assert_eq!(events, [expected.into()]);
+    script.take(Ok::<_, CreditRefusal>(events));
+    let refusal = script.state.refund(&name, usd(1), note(), script.at).unwrap_err();
+    assert_eq!((refusal.code(), refusal.kind()), ("lot_empty", RefusalKind::Conflict));
+}
+
+#[test]
+fn a_returned_draw_fills_its_lots_from_the_last_drawn() {
+    let mut script = tenant();
+    script.take(script.state.top_up(&lot("a", 50)));
+    script.take(script.state.top_up(&lot("b", 50)));
+    let draw = script.revision();
+    let drawn = use_up(&mut script, 120);
+    assert_eq!(balance(&script), usd(-20).amount());
+    let back = |script: &Script<Account>, cents| {
+        script.state.return_draw(draw, &drawn, usd(cents), note())
+    };
+    let lots = |events: &[event::Event]| match events {
+        [event::Event::Account(Event::CreditReturned(it))] => {
+            it.lots.iter().map(|it| (it.lot.to_string(), it.amount)).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    let first = back(&script, 60).unwrap();
+    assert_eq!(lots(&first), [("b".to_owned(), usd(40))]);
+    script.take(Ok::<_, CreditRefusal>(first));
+    assert_eq!(balance(&script), usd(40).amount());
+    let second = back(&script, 60).unwrap();
+    assert_eq!(lots(&second), [("b".to_owned(), usd(10)), ("a".to_owned(), usd(50))]);
+    script.take(Ok::<_, CreditRefusal>(second));
+    assert_eq!(balance(&script), usd(100).amount());
+    let refusal = back(&script, 1).unwrap_err();
+    assert_eq!(refusal, CreditRefusal::ReturnExceedsDraw { left: usd(0), amount: usd(1) });
+}
+
+#[test]
+fn the_first_payment_dates_the_ladder_for_ever() {
+    let mut script = tenant();
+    let note_lot = CreditOrigin::CreditNote { number: "CN-1".parse().unwrap() };
+    script.take(script.state.top_up(&CreditToppedUp { origin: note_lot, ..lot("n", 5) }));
+    assert_eq!(script.state.credit().first_paid_at(), None);
+    script.pass(10);
+    let first = script.at;
+    script.take(script.state.top_up(&lot("a", 5)));
+    script.pass(-20);
+    script.take(script.state.top_up(&lot("b", 5)));
+    assert_eq!(script.state.credit().first_paid_at(), Some(first));
+}
+
+#[test]
+fn what_cannot_be_booked_is_refused() {
+    let script = tenant();
+    let aud = |cents| Money::from_minor(cents, "AUD".parse().unwrap()).unwrap();
+    let check = |command: CreditToppedUp, code: &str| {
+        let refusal = script.state.top_up(&command).unwrap_err();
+        assert_eq!((refusal.code(), refusal.kind()), (code, RefusalKind::Unprocessable));
+    };
+    check(CreditToppedUp { amount: aud(5), ..lot("a", 5) }, "currency_mismatch");
+    check(lot("a", 0), "amount_not_positive");
+    check(lot("a", -5), "amount_not_positive");
+    let mut full = tenant();
+    let most = Money::new(Exact::new(Exact::MANTISSA_MAX, 0).unwrap(), usd(0).currency());
+    full.take(full.state.top_up(&CreditToppedUp { amount: most, ..lot("a", 5) }));
+    let refusal = full.state.top_up(&lot("b", 100)).unwrap_err();
+    assert_eq!(refusal.code(), "amount_out_of_range");
+    let other = full.state.top_up(&lot("a", 100)).unwrap_err();
+    assert_eq!((other.code(), other.kind()), ("lot_taken", RefusalKind::Conflict));
+    let unknown = Account::default().top_up(&lot("a", 5)).unwrap_err();
+    assert_eq!((unknown.code(), unknown.kind()), ("tenant_unknown", RefusalKind::NotFound));
+}
+
+/// A lot of the model: when it ends in seconds, and the cents left.
+type Modelled = (String, Option<i64>, i128);
+
+/// What is left of the model's lots now, less what is owed.
+fn modelled(lots: &[Modelled], owed: i128, now: i64) -> i128 {
+    lots.iter().filter(|it| it.1.is_none_or(|end| end > now)).map(|it| it.2).sum::<i128>() - owed
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    TopUp(i128, Option<i64>),
+    Use(i128),
+    Refund(usize, i128),
+    ChargeBack(usize, i128),
+    Expire,
+    Pass(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let days = proptest::option::of(1_i64..9);
+    prop_oneof![
+        4 => (1_i128..500, days).prop_map(|(cents, days)| Step::TopUp(cents, days)),
+        4 => (0_i128..700).prop_map(Step::Use),
+        1 => (0_usize..8, 1_i128..500).prop_map(|(which, cents)| Step::Refund(which, cents)),
+        1 => (0_usize..8, 1_i128..500).prop_map(|(which, cents)| Step::ChargeBack(which, cents)),
+        1 => Just(Step::Expire),
+        2 => (0_i64..3).prop_map(Step::Pass),
+    ]
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    #[test]
+    fn the_balance_is_the_model_s(steps in proptest::collection::vec(step(), 1..50)) {
+        let mut script = tenant();
+        let (mut lots, mut owed, mut now): (Vec<Modelled>, i128, i64) = (Vec::new(), 0, 0);
+        for (serial, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::TopUp(cents, days) => {
+                    let name = format!("lot-{serial}");
+                    let expires_at = days.and_then(|it| script.at.plus_seconds(it * 86_400));
+                    let paid = CreditToppedUp { expires_at, ..lot(&name, cents) };
+                    prop_assert_eq!(script.take(script.state.top_up(&paid)), 1);
+                    let settles = owed.min(cents);
+                    owed -= settles;
+                    lots.push((name, days.map(|it| now + it * 86_400), cents - settles));
+                }
+                Step::Use(cents) => {
+                    use_up(&mut script, cents);
+                    let mut missing = cents;
+                    let alive = |it: &&mut Modelled| it.1.is_none_or(|end| end > now);
+                    let mut order = lots.iter_mut().filter(alive).collect::<Vec<_>>();
+                    order.sort_by_key(|it| it.1.unwrap_or(i64::MAX));
+                    for it in order {
+                        let given = it.2.min(missing);
+                        it.2 -= given;
+                        missing -= given;
+                    }
+                    owed += missing;
+                }
+                Step::Refund(which, cents) => {
+                    let Some((name, end, left)) = lots.get_mut(which) else { continue };
+                    let alive = if end.is_none_or(|it| it > now) { *left } else { 0 };
+                    let answer =
+                        script.state.refund(&name.parse()?, usd(cents), note(), script.at);
+                    prop_assert_eq!(answer.is_ok(), alive > 0);
+                    if answer.is_ok() {
+                        script.take(answer);
+                        *left -= alive.min(cents);
+                    }
+                }
+                Step::ChargeBack(which, cents) => {
+                    let Some((name, _, left)) = lots.get_mut(which) else { continue };
+                    let command = CreditChargedBack {
+                        lot: name.parse()?,
+                        amount: usd(cents),
+                        gateway: "stripe".parse()?,
+                        object: format!("dp_{serial}").parse()?,
+                    };
+                    prop_assert_eq!(script.take(script.state.charge_back(&command)), 1);
+                    prop_assert_eq!(script.take(script.state.charge_back(&command)), 0);
+                    let given = (*left).min(cents);
+                    *left -= given;
+                    owed += cents - given;
+                }
+                Step::Expire => {
+                    script.take(script.state.expire(script.at));
+                    for it in lots.iter_mut().filter(|it| it.1.is_some_and(|end| end <= now)) {
+                        it.2 = 0;
+                    }
+                }
+                Step::Pass(days) => {
+                    now += days * 86_400;
+                    script.pass(days * 86_400);
+                }
+            }
+            prop_assert_eq!(balance(&script), usd(modelled(&lots, owed, now)).amount());
+        }
+    }
+}

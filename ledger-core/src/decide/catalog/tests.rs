@@ -1,0 +1,92 @@
+//! Publishing, and what is on offer after it.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::decide::script::{Script, catalog, offers};
+use crate::testing::cases;
+
+#[test]
+fn what_is_equal_publishes_nothing() {
+    let mut script = Script::<Offers>::new();
+    assert_eq!(script.take(script.state.publish(&catalog(), script.at)), 12);
+    assert_eq!(script.take(script.state.publish(&catalog(), script.at)), 0);
+    script.pass(86_400);
+    assert_eq!(script.take(script.state.publish(&catalog(), script.at)), 0);
+}
+
+#[test]
+fn what_differs_becomes_the_next_version_and_the_former_is_kept() {
+    let mut script = Script::<Offers>::new();
+    script.take(script.state.publish(&catalog(), script.at));
+    let mut dearer = catalog();
+    dearer.plans[0].name = "Studio 2".parse().unwrap();
+    assert_eq!(script.take(script.state.publish(&dearer, script.at)), 1);
+    let studio = "studio".parse().unwrap();
+    let active = script.state.plan(&studio).unwrap();
+    assert_eq!((active.version, active.plan.name.as_str()), (2, "Studio 2"));
+    let former = script.state.version(&studio, 1).unwrap();
+    assert_eq!(former.plan.name.as_str(), "Studio");
+    assert_eq!(script.take(script.state.publish(&catalog(), script.at)), 1);
+    assert_eq!(script.state.plan(&studio).unwrap().version, 3);
+}
+
+#[test]
+fn a_price_holds_from_its_instant_on() {
+    let mut script = Script::<Offers>::new();
+    script.take(script.state.publish(&catalog(), script.at));
+    let (before, kind) = (script.at, "node_hour".parse().unwrap());
+    script.pass(86_400);
+    let mut dearer = catalog();
+    dearer.resource_prices[0].price = "0.008".parse().unwrap();
+    assert_eq!(script.take(script.state.publish(&dearer, script.at)), 1);
+    let price = |at| script.state.resource_price(&kind, at).map(|it| it.price.to_string());
+    assert_eq!(price(before.plus_micros(-1).unwrap()), None);
+    assert_eq!(price(before), Some("0.007".to_owned()));
+    assert_eq!(price(script.at.plus_micros(-1).unwrap()), Some("0.007".to_owned()));
+    assert_eq!(price(script.at), Some("0.008".to_owned()));
+}
+
+#[test]
+fn the_same_thing_twice_is_refused_by_its_places() {
+    let mut twice = catalog();
+    twice.plans.push(twice.plans[1].clone());
+    let refusal = offers().publish(&twice, Script::<Offers>::new().at).unwrap_err();
+    assert_eq!((refusal.code(), refusal.kind()), ("duplicate_id", RefusalKind::Unprocessable));
+    assert_eq!(refusal.to_string(), "vm5 stands at /plans/1 and at /plans/7");
+}
+
+#[test]
+fn a_rate_and_a_mapping_are_recorded_once() {
+    use crate::event::Exemplar;
+    let mut script = Script::<Offers>::new();
+    let rate = ExchangeRateSet::exemplar();
+    for expected in [1, 0] {
+        assert_eq!(script.take(Ok::<_, CatalogRefusal>(script.state.set_rate(&rate))), expected);
+    }
+    let product = ProductMapped::exemplar();
+    for expected in [1, 0] {
+        let events = script.state.map_product(&product);
+        assert_eq!(script.take(Ok::<_, CatalogRefusal>(events)), expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+
+    /// Loading converges: whatever was on offer, a catalog that is taken is on offer after it, and
+    /// loading it again does nothing.
+    #[test]
+    fn any_catalog_that_is_taken_converges(first in any::<Catalog>(), then in any::<Catalog>()) {
+        let mut script = Script::<Offers>::new();
+        for catalog in [&first, &then] {
+            if let Ok(events) = script.state.publish(catalog, script.at) {
+                script.take(Ok::<_, CatalogRefusal>(events));
+                prop_assert_eq!(script.state.publish(catalog, script.at), Ok(Vec::new()));
+                for plan in &catalog.plans {
+                    prop_assert_eq!(&script.state.plan(&plan.plan).unwrap().plan, plan);
+                }
+            }
+        }
+    }
+}

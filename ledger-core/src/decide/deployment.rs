@@ -1,0 +1,364 @@
+//! A deployment: its life, its subscription, its addons and its resources.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::account::Standing;
+use super::catalog::Offers;
+use super::{FoldError, FoldProblem, nothing, one};
+use crate::event;
+use crate::event::deployment::{
+    AddonAttached, AddonDetached, Beginning, BillingActionRestored, BillingActionSuspended,
+    Created, Event, PlanVersionChanged, ResourceLinked, ResourceUnlinked, State, Subscribed,
+    SubscriptionCancelled, SubscriptionPaused, SubscriptionResumed, Transitioned,
+};
+use crate::id::{AddonCode, AttachmentId, Note, PlanCode, ResourceId, Role};
+use crate::log::Record;
+use crate::money::Currency;
+use crate::time::Timestamp;
+
+pub mod lifecycle;
+mod refusal;
+
+pub use refusal::DeploymentRefusal;
+
+/// Whether a subscription charges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SubscriptionState {
+    /// It charges.
+    Active,
+    /// It charges nothing for a while.
+    Paused,
+    /// It ended; the version still prices usage.
+    Cancelled,
+}
+
+/// What a deployment is charged by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The plan.
+    pub plan: PlanCode,
+    /// Its version, which nothing published later changes.
+    pub version: u32,
+    /// Whether it charges.
+    pub state: SubscriptionState,
+}
+
+/// The fold of `deployment-{tenant}.{slug}`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Deployment {
+    created: Option<Created>,
+    state: Option<State>,
+    /// The role that made the last move: what enforcement moved, it may move back.
+    moved_by: Option<Role>,
+    is_exempt: bool,
+    subscription: Option<Subscription>,
+    /// Every attachment there was; a detached one keeps its name.
+    attachments: BTreeMap<AttachmentId, Attachment>,
+    resources: BTreeSet<ResourceId>,
+}
+
+/// An addon, while it is attached and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Attachment {
+    addon: AddonAttached,
+    is_attached: bool,
+}
+
+/// What a decision about a deployment answers.
+type Answer = Result<Vec<event::Event>, DeploymentRefusal>;
+
+impl Deployment {
+    /// What it was created as.
+    pub const fn created(&self) -> Option<&Created> {
+        self.created.as_ref()
+    }
+
+    /// Where it stands.
+    pub const fn state(&self) -> Option<State> {
+        self.state
+    }
+
+    /// What it is charged by.
+    pub const fn subscription(&self) -> Option<&Subscription> {
+        self.subscription.as_ref()
+    }
+
+    /// The addons attached now.
+    pub fn addons(&self) -> impl Iterator<Item = &AddonAttached> {
+        self.attachments.values().filter(|it| it.is_attached).map(|it| &it.addon)
+    }
+
+    /// The resources metered for it now.
+    pub const fn resources(&self) -> &BTreeSet<ResourceId> {
+        &self.resources
+    }
+
+    /// Whether enforcement keeps its hands off it.
+    pub const fn is_exempt(&self) -> bool {
+        self.is_exempt
+    }
+
+    /// What one more record makes of it.
+    pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
+        let event::Event::Deployment(event) = &record.event else {
+            let problem = FoldProblem::Foreign { wire: record.event.wire_name() };
+            return Err(FoldError { position: record.position, problem });
+        };
+        match event {
+            Event::Created(it) => {
+                self.state = Some(lifecycle::first(it.beginning));
+                self.created = Some(it.clone());
+            }
+            Event::Transitioned(it) => {
+                self.state = Some(it.to);
+                self.moved_by = Some(record.actor.role);
+            }
+            Event::BillingActionSuspended(_) => self.is_exempt = true,
+            Event::BillingActionRestored(_) => self.is_exempt = false,
+            Event::Subscribed(it) => {
+                // Subscribing again goes on without the addons of before.
+                self.attachments.values_mut().for_each(|it| it.is_attached = false);
+                self.bind(&it.plan, it.version);
+            }
+            Event::PlanVersionChanged(it) => self.bind(&it.plan, it.version),
+            Event::SubscriptionPaused(_) => self.set_subscription(SubscriptionState::Paused),
+            Event::SubscriptionResumed(_) => self.set_subscription(SubscriptionState::Active),
+            Event::SubscriptionCancelled(_) => self.set_subscription(SubscriptionState::Cancelled),
+            Event::AddonAttached(it) => {
+                let attachment = Attachment { addon: it.clone(), is_attached: true };
+                self.attachments.insert(it.attachment.clone(), attachment);
+            }
+            Event::AddonDetached(it) => {
+                if let Some(attachment) = self.attachments.get_mut(&it.attachment) {
+                    attachment.is_attached = false;
+                }
+            }
+            Event::ResourceLinked(it) => {
+                self.resources.insert(it.resource.clone());
+            }
+            Event::ResourceUnlinked(it) => {
+                self.resources.remove(&it.resource);
+            }
+        }
+        Ok(self)
+    }
+
+    fn bind(&mut self, plan: &PlanCode, version: u32) {
+        let state = SubscriptionState::Active;
+        self.subscription = Some(Subscription { plan: plan.clone(), version, state });
+    }
+
+    fn set_subscription(&mut self, state: SubscriptionState) {
+        if let Some(subscription) = &mut self.subscription {
+            subscription.state = state;
+        }
+    }
+
+    fn known(&self) -> Result<State, DeploymentRefusal> {
+        self.state.ok_or(DeploymentRefusal::DeploymentUnknown)
+    }
+
+    /// Begins a deployment. The same beginning again changes nothing.
+    pub fn create(&self, command: &Created) -> Answer {
+        match &self.created {
+            None => one(command.clone()),
+            Some(it) if it == command => nothing(),
+            Some(_) => Err(DeploymentRefusal::DeploymentExists),
+        }
+    }
+
+    /// Moves it to another state. A move to where it is already is illegal like any other that the
+    /// table does not have.
+    pub fn transition(&self, to: State, reason: Option<Note>) -> Answer {
+        let from = self.known()?;
+        if lifecycle::is_legal(from, to) {
+            one(Transitioned { from, to, reason })
+        } else {
+            Err(DeploymentRefusal::IllegalTransition { from, to, legal: lifecycle::next(from) })
+        }
+    }
+
+    /// A trial whose end has passed becomes active; nothing else is moved by time.
+    pub fn end_trial(&self, at: Timestamp) -> Answer {
+        let beginning = self.created.as_ref().map(|it| it.beginning);
+        match (self.state, beginning) {
+            (Some(State::Trial), Some(Beginning::Trial { ends_at })) if ends_at <= at => {
+                self.transition(State::Active, None)
+            }
+            _ => nothing(),
+        }
+    }
+
+    /// Follows what enforcement decided about its tenant. It moves only what it may move, back only
+    /// what it moved itself, and nothing that an operator has taken out of its hands.
+    pub fn follow(&self, standing: Standing, reason: Option<Note>) -> Answer {
+        let Some(from) = self.state.filter(|_| !self.is_exempt) else { return nothing() };
+        let by_itself = self.moved_by == Some(Role::System);
+        let to = match (standing, from) {
+            (Standing::Suspended, State::Active | State::PastDue) => State::Suspended,
+            (Standing::Warned | Standing::FinalWarning, State::Active) => State::PastDue,
+            (Standing::Good, State::PastDue | State::Suspended) if by_itself => State::Active,
+            _ => return nothing(),
+        };
+        self.transition(to, reason)
+    }
+
+    /// Keeps enforcement's hands off it. Twice changes nothing.
+    pub fn suspend_billing_action(&self, reason: Note) -> Answer {
+        self.known()?;
+        if self.is_exempt { nothing() } else { one(BillingActionSuspended { reason }) }
+    }
+
+    /// Lets enforcement act on it again. Twice changes nothing.
+    pub fn restore_billing_action(&self, reason: Option<Note>) -> Answer {
+        self.known()?;
+        if self.is_exempt { one(BillingActionRestored { reason }) } else { nothing() }
+    }
+
+    /// Subscribes to the active version of a plan, or moves to it where another is bound. Bound to
+    /// it already: nothing.
+    pub fn subscribe(&self, offers: &Offers, plan: &PlanCode, currency: Currency) -> Answer {
+        self.open()?;
+        let unknown = || DeploymentRefusal::PlanUnknown { plan: plan.clone() };
+        let offer = offers.plan(plan).ok_or_else(unknown)?;
+        expect_currency(currency, offer.plan.currency())?;
+        let (plan, version) = (plan.clone(), offer.version);
+        match &self.subscription {
+            Some(it) if it.state != SubscriptionState::Cancelled => {
+                if (&it.plan, it.version) == (&plan, version) {
+                    nothing()
+                } else {
+                    one(PlanVersionChanged { plan, version })
+                }
+            }
+            Some(_) | None => one(Subscribed { plan, version }),
+        }
+    }
+
+    /// Attaches an addon at its price and quantity now. The same attachment again changes nothing.
+    pub fn attach_addon(
+        &self,
+        offers: &Offers,
+        attachment: &AttachmentId,
+        addon: &AddonCode,
+        currency: Currency,
+    ) -> Answer {
+        self.open()?;
+        if let Some(it) = self.attachments.get(attachment) {
+            let attachment = attachment.clone();
+            let is_same = it.addon.addon == *addon && it.is_attached;
+            return if is_same {
+                nothing()
+            } else {
+                Err(DeploymentRefusal::AttachmentTaken { attachment })
+            };
+        }
+        self.subscribed()?;
+        let unknown = || DeploymentRefusal::AddonUnknown { addon: addon.clone() };
+        let offer = offers.addon(addon).ok_or_else(unknown)?;
+        expect_currency(currency, offer.price.currency())?;
+        one(AddonAttached {
+            attachment: attachment.clone(),
+            addon: addon.clone(),
+            kind: offer.kind.clone(),
+            quantity: offer.quantity,
+            price: offer.price,
+        })
+    }
+
+    /// Detaches an addon. Twice changes nothing.
+    pub fn detach_addon(&self, attachment: &AttachmentId) -> Answer {
+        self.known()?;
+        let attachment = attachment.clone();
+        match self.attachments.get(&attachment) {
+            Some(it) if it.is_attached => one(AddonDetached { attachment }),
+            Some(_) => nothing(),
+            None => Err(DeploymentRefusal::AttachmentUnknown { attachment }),
+        }
+    }
+
+    /// Charges nothing for a while. Paused already: nothing.
+    pub fn pause_subscription(&self, reason: Option<Note>) -> Answer {
+        match self.subscribed()?.state {
+            SubscriptionState::Paused => nothing(),
+            SubscriptionState::Active | SubscriptionState::Cancelled => {
+                one(SubscriptionPaused { reason })
+            }
+        }
+    }
+
+    /// Charges again. Charging already: nothing.
+    pub fn resume_subscription(&self, reason: Option<Note>) -> Answer {
+        match self.subscribed()?.state {
+            SubscriptionState::Active => nothing(),
+            SubscriptionState::Paused | SubscriptionState::Cancelled => {
+                one(SubscriptionResumed { reason })
+            }
+        }
+    }
+
+    /// Ends the subscription. Ended already: nothing.
+    pub fn cancel_subscription(&self, reason: Option<Note>) -> Answer {
+        self.known()?;
+        match self.subscription.as_ref().map(|it| it.state) {
+            Some(SubscriptionState::Cancelled) => nothing(),
+            Some(SubscriptionState::Active | SubscriptionState::Paused) => {
+                one(SubscriptionCancelled { reason })
+            }
+            None => Err(DeploymentRefusal::NotSubscribed),
+        }
+    }
+
+    /// Meters a resource for this deployment. Linked already: nothing.
+    pub fn link(&self, resource: &ResourceId) -> Answer {
+        self.open()?;
+        if self.resources.contains(resource) {
+            nothing()
+        } else {
+            one(ResourceLinked { resource: resource.clone() })
+        }
+    }
+
+    /// Meters a resource no longer for it. Not linked: nothing.
+    pub fn unlink(&self, resource: &ResourceId, reason: Option<Note>) -> Answer {
+        self.known()?;
+        if self.resources.contains(resource) {
+            one(ResourceUnlinked { resource: resource.clone(), reason })
+        } else {
+            nothing()
+        }
+    }
+
+    /// It exists and is not over.
+    fn open(&self) -> Result<(), DeploymentRefusal> {
+        match self.known()? {
+            state @ (State::Cancelled | State::Archived) => {
+                Err(DeploymentRefusal::DeploymentOver { state })
+            }
+            State::Provisioning
+            | State::Trial
+            | State::Active
+            | State::PastDue
+            | State::Paused
+            | State::Suspended => Ok(()),
+        }
+    }
+
+    /// It has a subscription that has not ended.
+    fn subscribed(&self) -> Result<&Subscription, DeploymentRefusal> {
+        self.known()?;
+        let alive = |it: &&Subscription| it.state != SubscriptionState::Cancelled;
+        self.subscription.as_ref().filter(alive).ok_or(DeploymentRefusal::NotSubscribed)
+    }
+}
+
+fn expect_currency(expected: Currency, found: Currency) -> Result<(), DeploymentRefusal> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(DeploymentRefusal::CurrencyMismatch { expected, found })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! The states of a deployment and the only moves between them.
+
+use crate::event::deployment::{Beginning, State};
+
+/// The moves there are. What is not here is illegal, a move to the same state too.
+const LEGAL: [(State, &[State]); 8] = [
+    (State::Provisioning, &[State::Active, State::Cancelled]),
+    (State::Trial, &[State::Active, State::PastDue, State::Cancelled]),
+    (State::Active, &[State::PastDue, State::Paused, State::Suspended, State::Cancelled]),
+    (State::PastDue, &[State::Active, State::Suspended, State::Cancelled]),
+    (State::Paused, &[State::Active, State::Cancelled]),
+    (State::Suspended, &[State::Active, State::Cancelled]),
+    (State::Cancelled, &[State::Archived]),
+    (State::Archived, &[]),
+];
+
+/// Where a deployment may go from a state.
+pub fn next(from: State) -> &'static [State] {
+    LEGAL.iter().find(|(it, _)| *it == from).map_or(&[], |(_, to)| to)
+}
+
+/// Whether a move is legal.
+pub fn is_legal(from: State, to: State) -> bool {
+    next(from).contains(&to)
+}
+
+/// In which state a deployment begins.
+pub const fn first(beginning: Beginning) -> State {
+    match beginning {
+        Beginning::Active => State::Active,
+        Beginning::Provisioning => State::Provisioning,
+        Beginning::Trial { .. } => State::Trial,
+    }
+}
+
+/// Whether a day that ends in this state is charged.
+pub const fn is_charged(state: State) -> bool {
+    match state {
+        State::Active | State::PastDue => true,
+        State::Provisioning
+        | State::Trial
+        | State::Paused
+        | State::Suspended
+        | State::Cancelled
+        | State::Archived => false,
+    }
+}

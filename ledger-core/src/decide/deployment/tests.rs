@@ -1,0 +1,222 @@
+//! The life of a deployment, and what it is charged by.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::decide::script::{Script, catalog, offers};
+use crate::decide::{Refusal, RefusalKind};
+use crate::testing::cases;
+
+const STATES: [State; 8] = [
+    State::Provisioning,
+    State::Trial,
+    State::Active,
+    State::PastDue,
+    State::Paused,
+    State::Suspended,
+    State::Cancelled,
+    State::Archived,
+];
+
+/// The table as the domain writes it.
+const DOMAIN: &str = "provisioning -> active, cancelled; trial -> active, past_due, cancelled; \
+    active -> past_due, paused, suspended, cancelled; past_due -> active, suspended, cancelled; \
+    paused -> active, cancelled; suspended -> active, cancelled; cancelled -> archived; \
+    archived -> nothing";
+
+fn word(state: State) -> String {
+    serde_json::to_value(state).unwrap().as_str().unwrap().to_owned()
+}
+
+fn created(beginning: Beginning) -> Created {
+    Created { name: None, region: None, llm_mode: None, template: None, beginning }
+}
+
+fn deployment(beginning: Beginning) -> Script<Deployment> {
+    let mut script = Script::<Deployment>::new();
+    script.take(script.state.create(&created(beginning)));
+    script
+}
+
+fn aud() -> Currency {
+    "AUD".parse().unwrap()
+}
+
+#[test]
+fn the_legal_moves_are_the_domain_s() {
+    for from in STATES {
+        let row =
+            DOMAIN.split("; ").find_map(|row| row.strip_prefix(&format!("{} -> ", word(from))));
+        let legal = row.unwrap().split(", ").collect::<Vec<_>>();
+        for to in STATES {
+            let expected = legal.contains(&word(to).as_str());
+            assert_eq!(lifecycle::is_legal(from, to), expected, "{from:?} to {to:?}");
+        }
+    }
+}
+
+#[test]
+fn an_illegal_move_says_what_would_be_legal() {
+    let script = deployment(Beginning::Active);
+    let refusal = script.state.transition(State::Active, None).unwrap_err();
+    assert_eq!(
+        (refusal.code(), refusal.kind()),
+        ("illegal_transition", RefusalKind::Unprocessable)
+    );
+    let legal = lifecycle::next(State::Active);
+    let (from, to) = (State::Active, State::Active);
+    assert_eq!(refusal, DeploymentRefusal::IllegalTransition { from, to, legal });
+    let unknown = Deployment::default().transition(State::Active, None).unwrap_err();
+    assert_eq!((unknown.code(), unknown.kind()), ("deployment_unknown", RefusalKind::NotFound));
+}
+
+#[test]
+fn a_trial_becomes_active_when_its_end_has_passed() {
+    let ends_at = "2026-04-15T00:00:00Z".parse::<Timestamp>().unwrap();
+    let mut script = deployment(Beginning::Trial { ends_at });
+    assert_eq!(script.take(script.state.end_trial(ends_at.plus_micros(-1).unwrap())), 0);
+    assert_eq!(script.take(script.state.end_trial(ends_at)), 1);
+    assert_eq!(script.state.state(), Some(State::Active));
+    assert_eq!(script.take(script.state.end_trial(ends_at)), 0);
+}
+
+/// Follows a standing as the system, and says where it stands then.
+fn follow(script: &mut Script<Deployment>, standing: Standing) -> State {
+    let role = std::mem::replace(&mut script.role, Role::System);
+    script.take(script.state.follow(standing, None));
+    assert_eq!(script.take(script.state.follow(standing, None)), 0);
+    script.role = role;
+    script.state.state().unwrap()
+}
+
+#[test]
+fn enforcement_moves_back_only_what_it_moved() {
+    let mut script = deployment(Beginning::Active);
+    assert_eq!(follow(&mut script, Standing::Good), State::Active);
+    assert_eq!(follow(&mut script, Standing::Warned), State::PastDue);
+    assert_eq!(follow(&mut script, Standing::Suspended), State::Suspended);
+    assert_eq!(follow(&mut script, Standing::Good), State::Active);
+    // What a person paused or suspended stays so.
+    script.take(script.state.transition(State::Paused, None));
+    assert_eq!(follow(&mut script, Standing::Suspended), State::Paused);
+    assert_eq!(follow(&mut script, Standing::Good), State::Paused);
+    script.take(script.state.transition(State::Active, None));
+    script.take(script.state.transition(State::Suspended, None));
+    assert_eq!(follow(&mut script, Standing::Good), State::Suspended);
+}
+
+#[test]
+fn an_exempt_deployment_is_left_alone() {
+    let mut script = deployment(Beginning::Active);
+    let reason: Note = "bank transfer".parse().unwrap();
+    assert_eq!(script.take(script.state.suspend_billing_action(reason.clone())), 1);
+    assert_eq!(script.take(script.state.suspend_billing_action(reason)), 0);
+    assert_eq!(follow(&mut script, Standing::Suspended), State::Active);
+    assert_eq!(script.take(script.state.restore_billing_action(None)), 1);
+    assert_eq!(follow(&mut script, Standing::Suspended), State::Suspended);
+}
+
+#[test]
+fn a_new_version_reprices_nobody_until_they_move() {
+    let mut script = deployment(Beginning::Active);
+    let studio: PlanCode = "studio".parse().unwrap();
+    assert_eq!(script.take(script.state.subscribe(&offers(), &studio, aud())), 1);
+    assert_eq!(script.take(script.state.subscribe(&offers(), &studio, aud())), 0);
+    let storage = "storage_50gb".parse().unwrap();
+    let attachment: AttachmentId = "att-1".parse().unwrap();
+    let attach = |script: &Script<Deployment>, offers: &Offers| {
+        script.state.attach_addon(offers, &attachment, &storage, aud())
+    };
+    assert_eq!(script.take(attach(&script, &offers())), 1);
+
+    let mut shop = Script::<Offers>::new();
+    shop.take(shop.state.publish(&catalog(), shop.at));
+    let mut dearer = catalog();
+    dearer.plans[0].name = "Studio 2".parse().unwrap();
+    dearer.addons[0].price = crate::money::Money::parse("9", aud()).unwrap();
+    shop.take(shop.state.publish(&dearer, shop.at));
+    // The same attachment again keeps its price.
+    assert_eq!(script.take(attach(&script, &shop.state)), 0);
+    assert_eq!(script.state.addons().next().unwrap().price.to_string(), "7.50 AUD");
+    assert_eq!(script.state.subscription().unwrap().version, 1);
+    assert_eq!(script.take(script.state.subscribe(&shop.state, &studio, aud())), 1);
+    assert_eq!(script.state.subscription().unwrap().version, 2);
+    assert_eq!(script.state.addons().count(), 1);
+}
+
+#[test]
+fn subscribing_again_goes_on_without_the_old_addons() {
+    let mut script = deployment(Beginning::Active);
+    let studio: PlanCode = "studio".parse().unwrap();
+    let (attachment, storage) = ("att-1".parse().unwrap(), "storage_50gb".parse().unwrap());
+    script.take(script.state.subscribe(&offers(), &studio, aud()));
+    script.take(script.state.attach_addon(&offers(), &attachment, &storage, aud()));
+    assert_eq!(script.take(script.state.cancel_subscription(None)), 1);
+    assert_eq!(script.take(script.state.cancel_subscription(None)), 0);
+    let refusal = script.state.pause_subscription(None).unwrap_err();
+    assert_eq!((refusal.code(), refusal.kind()), ("not_subscribed", RefusalKind::Conflict));
+    assert_eq!(script.take(script.state.subscribe(&offers(), &studio, aud())), 1);
+    assert_eq!(script.state.addons().count(), 0);
+    assert_eq!(script.take(script.state.detach_addon(&attachment)), 0);
+}
+
+#[test]
+fn what_is_sold_in_another_currency_is_refused() {
+    let mut script = deployment(Beginning::Active);
+    let usd = "USD".parse().unwrap();
+    let code = |answer: Answer| answer.unwrap_err().code();
+    assert_eq!(
+        code(script.state.subscribe(&offers(), &"studio".parse().unwrap(), usd)),
+        "currency_mismatch"
+    );
+    assert_eq!(
+        code(script.state.subscribe(&offers(), &"gone".parse().unwrap(), usd)),
+        "plan_unknown"
+    );
+    script.take(script.state.transition(State::Cancelled, None));
+    assert_eq!(
+        code(script.state.subscribe(&offers(), &"studio".parse().unwrap(), aud())),
+        "deployment_over"
+    );
+}
+
+#[test]
+fn a_resource_is_linked_once() {
+    let mut script = deployment(Beginning::Active);
+    let droplet: ResourceId = "digitalocean.1".parse().unwrap();
+    for expected in [1, 0] {
+        assert_eq!(script.take(script.state.link(&droplet)), expected);
+    }
+    for expected in [1, 0] {
+        assert_eq!(script.take(script.state.unlink(&droplet, None)), expected);
+    }
+    assert!(script.state.resources().is_empty());
+}
+
+proptest! {
+    #![proptest_config(cases(10_000))]
+
+    /// Whatever is asked in whatever order, the states a deployment was in follow the table.
+    #[test]
+    fn no_order_of_commands_leaves_the_table(
+        wishes in proptest::collection::vec((0_usize..8, 0_usize..4, any::<bool>()), 0..40),
+    ) {
+        let mut script = deployment(Beginning::Provisioning);
+        for (to, standing, by_hand) in wishes {
+            let from = script.state.state().unwrap();
+            let standings =
+                [Standing::Good, Standing::Warned, Standing::FinalWarning, Standing::Suspended];
+            script.role = if by_hand { Role::Operator } else { Role::System };
+            let answer = if by_hand {
+                script.state.transition(STATES[to], None)
+            } else {
+                script.state.follow(standings[standing], None)
+            };
+            let count = answer.map(|it| script.take(Ok::<_, DeploymentRefusal>(it))).unwrap_or(0);
+            let now = script.state.state().unwrap();
+            prop_assert_eq!(count == 0, from == now);
+            let row = DOMAIN.split("; ").find(|it| it.starts_with(&word(from))).unwrap();
+            prop_assert!(count == 0 || row.contains(&word(now)));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! No decision panics, whatever the history and whatever is asked: huge, negative, empty, foreign.
+
+use proptest::prelude::*;
+use proptest::strategy::Union;
+
+use super::account::Account;
+use super::account::guard::{Reserve, Wanted};
+use super::account::purchase::Purchase;
+use super::catalog::Offers;
+use super::deployment::Deployment;
+use super::script::{Folded, Script};
+use crate::catalog::Catalog;
+use crate::event::account::{
+    CreditChargedBack, CreditDrawn, CreditToppedUp, ReleaseReason, TenantRegistered,
+};
+use crate::event::deployment::{Created, State};
+use crate::event::{Event, account, deployment, enforcement};
+use crate::id;
+use crate::log::Revision;
+use crate::money::Money;
+use crate::testing::cases;
+use crate::time::Timestamp;
+
+/// A state reached by arbitrary events, those left out that its history does not allow.
+fn reached<S: Folded>(beginning: Event, events: Vec<Event>) -> Script<S> {
+    let mut script = Script::new();
+    script.try_record(beginning);
+    let stream = S::STREAM.parse().unwrap();
+    for event in events.into_iter().filter(|it| it.belongs_in(&stream)) {
+        script.try_record(event);
+    }
+    script
+}
+
+fn some(strategies: Vec<BoxedStrategy<Event>>) -> impl Strategy<Value = Vec<Event>> {
+    proptest::collection::vec(Union::new(strategies), 0..20)
+}
+
+proptest! {
+    #![proptest_config(cases(5_000))]
+
+    #[test]
+    fn no_decision_about_an_account_panics(
+        registered in any::<TenantRegistered>(),
+        events in some([account::Event::strategies(), enforcement::Event::strategies()].concat()),
+        catalog in any::<Catalog>(),
+        money in any::<(Money, Money)>(),
+        at in any::<Timestamp>(),
+        top_up in any::<CreditToppedUp>(),
+        drawn in any::<(CreditDrawn, CreditChargedBack)>(),
+        names in any::<(id::ReservationId, id::LotId, id::Note, id::PlanCode, id::InvoiceNumber)>(),
+        wanted in proptest::collection::vec((any::<id::ResourceKind>(), any::<u32>()), 0..3),
+    ) {
+        let account = reached::<Account>(registered.into(), events).state;
+        let mut offers = Script::<Offers>::new();
+        if let Ok(events) = offers.state.publish(&catalog, at) {
+            events.into_iter().for_each(|it| offers.record(it));
+        }
+        let offers = offers.state;
+        let (reservation, lot, note, plan, number) = names;
+        let plan = catalog.plans.first().map_or(plan, |it| it.plan.clone());
+        let lot = drawn.0.lots.first().map_or(lot, |it| it.lot.clone());
+        let _ = account.top_up(&top_up);
+        let _ = account.settle_usage(money.0, &drawn.0.purpose, at);
+        let _ = account.apply_to_invoice(&number, money.0, at);
+        let _ = account.expire(at);
+        let _ = account.refund(&lot, money.0, note.clone(), at);
+        let _ = account.charge_back(&drawn.1);
+        let _ = account.return_draw(Revision::FIRST, &drawn.0, money.0, note);
+        let _ = account.credit().balance(at);
+        let _ = account.purchase(&offers, &Purchase { plan: plan.clone(), at, key: None });
+        let _ = account.allocate_slot(&reservation, at);
+        let _ = account.release_slot(&reservation, at);
+        let _ = account.assign_plan(&offers, &plan);
+        let _ = account.set_cost_cap(Some(money.1));
+        let mut items =
+            wanted.into_iter().map(|(kind, count)| Wanted { kind, count }).collect::<Vec<_>>();
+        let known = catalog.resource_prices.iter().map(|it| it.kind.clone());
+        items.extend(known.map(|kind| Wanted { kind, count: u32::MAX }));
+        let metered = money.1;
+        let wish = Reserve { reservation: reservation.clone(), items, deployment: None, metered, at };
+        let _ = account.reserve(&offers, &wish);
+        let _ = account.projected(metered);
+        let _ = account.release(&reservation, ReleaseReason::Lapsed);
+    }
+
+    #[test]
+    fn no_decision_about_a_deployment_panics(
+        created in any::<Created>(),
+        events in some(deployment::Event::strategies()),
+        to in any::<State>(),
+        at in any::<Timestamp>(),
+    ) {
+        let deployment = reached::<Deployment>(created.into(), events).state;
+        let _ = deployment.transition(to, None);
+        let _ = deployment.end_trial(at);
+        for standing in [super::account::Standing::Good, super::account::Standing::Suspended] {
+            let _ = deployment.follow(standing, None);
+        }
+        let _ = deployment.resume_subscription(None);
+        let _ = deployment.cancel_subscription(None);
+    }
+}
