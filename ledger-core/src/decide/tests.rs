@@ -77,8 +77,8 @@ proptest! {
             wanted.into_iter().map(|(kind, count)| Wanted { kind, count }).collect::<Vec<_>>();
         let known = catalog.resource_prices.iter().map(|it| it.kind.clone());
         items.extend(known.map(|kind| Wanted { kind, count: u32::MAX }));
-        let metered = money.1;
-        let wish = Reserve { reservation: reservation.clone(), items, deployment: None, metered, at };
+        let (metered, deployment) = (money.1, None);
+        let wish = Reserve { reservation: reservation.clone(), items, deployment, metered, at };
         let _ = account.reserve(&offers, &wish);
         let _ = account.projected(metered);
         let _ = account.release(&reservation, ReleaseReason::Lapsed);

@@ -207,8 +207,8 @@ impl Account {
         items.map(|it| u64::from(it.count)).fold(0, u64::saturating_add)
     }
 
-    /// What the month is projected to cost: all that holds room, for 720 hours, and what the metered
-    /// kinds cost as last settled. The same figure that the guard decides by.
+    /// What the month is projected to cost: all that holds room, for 720 hours, and what the
+    /// metered kinds cost as last settled. The same figure that the guard decides by.
     pub fn projected(&self, metered: Money) -> Result<Money, MoneyError> {
         let monthly = self.grants.values().flat_map(Grant::items).map(monthly);
         let fixed = monthly.map(|it| Ok(Money::new(it?, metered.currency())));
