@@ -1,11 +1,13 @@
 //! A disk in memory that fails as disks do, and only when told to.
 //!
-//! What was synced survives a power cut; of what was not, any part may, sector by sector and name by
-//! name. Nothing here is random: a power cut is decided by [`Choices`], a fault by the test's own
-//! script, so a failure is replayed by its seed. A recorded run keeps the disk as it was after every
-//! call, at the cost of what changed, so each moment can be crashed many times without running again.
+//! What was synced survives a power cut; of what was not, any part may, sector by sector and name
+//! by name. Nothing here is random: a power cut is decided by [`Choices`], a fault by the test's
+//! own script, so a failure is replayed by its seed. A recorded run keeps the disk as it was after
+//! every call, at the cost of what changed, so each moment can be crashed many times without
+//! running again.
 //!
-//! It does not model time, and it does not tear a sector: 512 bytes are written whole or not at all.
+//! It does not model time, and it does not tear a sector: 512 bytes are written whole or not at
+//! all.
 
 use std::collections::BTreeSet;
 use std::fmt;

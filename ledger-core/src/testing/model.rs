@@ -1,8 +1,8 @@
 //! The naive reference of a log: a list, and what every append must answer from it.
 //!
 //! It shares no code with any engine. It knows nothing of positions but that they rise; it learns
-//! them from the answers and holds the log to them from then on. The log's own facts, which stand in
-//! the `ledger` stream, are not among what was submitted and are passed over.
+//! them from the answers and holds the log to them from then on. The log's own facts, which stand
+//! in the `ledger` stream, are not among what was submitted and are passed over.
 
 use std::collections::BTreeMap;
 
@@ -181,8 +181,8 @@ impl Model {
 
     /// Takes an append whose answer is known, and says where the answer is not what it must be.
     ///
-    /// An append that the log stopped in may have come about; one that was refused for want of space
-    /// or time has not.
+    /// An append that the log stopped in may have come about; one that was refused for want of
+    /// space or time has not.
     pub fn take(
         &mut self,
         append: &Append,

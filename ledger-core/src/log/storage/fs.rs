@@ -1,9 +1,9 @@
 //! The file system as a [`Storage`].
 //!
 //! It adds nothing to what the system calls promise and hides nothing that they say: a sync is an
-//! `fdatasync` or `fsync` of that file, a directory sync is an `fsync` of that directory, errors come
-//! back as they are. Opened to read only, it never changes a byte of the tree, so any number of
-//! processes may look at a ledger beside the one that writes it.
+//! `fdatasync` or `fsync` of that file, a directory sync is an `fsync` of that directory, errors
+//! come back as they are. Opened to read only, it never changes a byte of the tree, so any number
+//! of processes may look at a ledger beside the one that writes it.
 
 use std::fs;
 use std::io::{self, Write as _};

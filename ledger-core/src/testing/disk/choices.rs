@@ -1,4 +1,5 @@
-//! What a power cut leaves is a matter of choices: which sectors made it, which names, which length.
+//! What a power cut leaves is a matter of choices: which sectors made it, which names, which
+//! length.
 //!
 //! Who decides is exchangeable: nobody (nothing made it), everybody, a seed, or one after the other
 //! every combination there is.
