@@ -20,11 +20,14 @@ macro_rules! arbitrary {
 }
 
 pub mod catalog;
+pub mod clock;
+pub mod crash;
 pub mod disk;
 pub mod events;
 pub mod log;
 pub mod model;
 pub mod planted;
+pub mod process;
 pub mod values;
 pub mod workload;
 

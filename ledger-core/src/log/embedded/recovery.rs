@@ -151,6 +151,10 @@ fn check_may_create(storage: &dyn Storage, may_create: bool) -> Result<(), OpenE
     }
     // A creation that was cut leaves zeros only; anything else has lost its identity.
     for name in storage.list(SEGMENTS_DIR).map_err(OpenError::io("list", SEGMENTS_DIR))? {
+        // What was never synced may hold anything after a power cut.
+        if layout::segment_file(&name) == Some(SegmentFile::Temporary) {
+            continue;
+        }
         let path = format!("{SEGMENTS_DIR}/{name}");
         let file = storage.open(&path).map_err(OpenError::io("open", &path))?;
         let mut head = [0_u8; SEGMENT_HEADER_BYTES];
@@ -634,7 +638,8 @@ fn for_each_chunk(
     end: u64,
     mut visit: impl FnMut(u64, &[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut buffer = vec![0_u8; 1024 * 1024];
+    let most = usize::try_from(end.saturating_sub(begin)).unwrap_or(usize::MAX);
+    let mut buffer = vec![0_u8; most.min(1024 * 1024)];
     let mut at = begin;
     while at < end {
         let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);

@@ -69,17 +69,23 @@ pub(crate) enum ScanError {
 /// Reads a file forwards in large pieces.
 struct Window<'a> {
     file: &'a dyn File,
+    file_bytes: u64,
     bytes: Vec<u8>,
     from: u64,
 }
 
-impl Window<'_> {
+impl<'a> Window<'a> {
+    fn new(file: &'a dyn File, identity: &Identity) -> Self {
+        Self { file, file_bytes: identity.segment_bytes, bytes: Vec::new(), from: 0 }
+    }
+
     /// Bytes from `offset` on: `length` of them, or fewer at the end of the file.
     fn get(&mut self, offset: u64, length: usize) -> io::Result<&[u8]> {
         let end = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         let held = self.from.saturating_add(u64::try_from(self.bytes.len()).unwrap_or(0));
         if offset < self.from || end > held {
-            self.bytes.resize(length.max(WINDOW_BYTES), 0);
+            let left = usize::try_from(self.file_bytes.saturating_sub(offset));
+            self.bytes.resize(length.max(WINDOW_BYTES).min(left.unwrap_or(usize::MAX)), 0);
             let read = read_full_at(self.file, &mut self.bytes, offset)?;
             self.bytes.truncate(read);
             self.from = offset;
@@ -99,7 +105,7 @@ pub(crate) fn scan(
 ) -> Result<Scan, ScanError> {
     let tail =
         Tail::new(begin.segment, begin.first_position, begin.first_sequence, path, file.clone());
-    let mut window = Window { file: &*file, bytes: Vec::new(), from: 0 };
+    let mut window = Window::new(&*file, identity);
     let mut scan = Scan {
         tail,
         has_header: false,
@@ -172,7 +178,7 @@ pub(crate) fn continue_tail(
     reached: &mut Reached,
     upto_sequence: u64,
 ) -> Result<Option<String>, ScanError> {
-    let mut window = Window { file: &*tail.file, bytes: Vec::new(), from: 0 };
+    let mut window = Window::new(&*tail.file, identity);
     take_frames(tail, &mut window, identity, reached, upto_sequence)
 }
 
@@ -182,7 +188,7 @@ pub(crate) fn has_header(
     identity: &Identity,
     begin: Begin,
 ) -> Result<bool, ScanError> {
-    let mut window = Window { file: &*tail.file, bytes: Vec::new(), from: 0 };
+    let mut window = Window::new(&*tail.file, identity);
     match SegmentHeader::decode(window.get(0, SEGMENT_HEADER_BYTES)?) {
         Ok(header) => check_header(&header, identity, begin).map(|()| true),
         Err(_) => Ok(false),

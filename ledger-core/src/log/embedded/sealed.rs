@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::id::LedgerId;
 use crate::log::embedded::raw::{NameDefinition, NameKind, Names, RawRecord};
-use crate::log::storage::File;
+use crate::log::storage::{File, read_full_at};
 
 mod arena;
 mod block;
@@ -81,20 +81,11 @@ impl Source {
         let fault = Fault::Length { expected: length, found: self.bytes.saturating_sub(offset) };
         let wanted = usize::try_from(length).ok().filter(|_| is_inside);
         buffer.resize(wanted.ok_or_else(|| self.damaged(part, offset, fault))?, 0);
-        let mut filled = 0;
-        while filled < buffer.len() {
-            let at = offset + filled as u64;
-            let rest = buffer.get_mut(filled..).unwrap_or_default();
-            let read = self.file.read_at(rest, at).map_err(|source| SealedError::Io {
-                file: self.path.to_string(),
-                offset: at,
-                source,
-            })?;
-            if read == 0 {
-                let fault = Fault::Length { expected: length, found: filled as u64 };
-                return Err(self.damaged(part, offset, fault));
-            }
-            filled += read;
+        let filled = read_full_at(&*self.file, buffer, offset)
+            .map_err(|source| SealedError::Io { file: self.path.to_string(), offset, source })?;
+        if filled < buffer.len() {
+            let fault = Fault::Length { expected: length, found: filled as u64 };
+            return Err(self.damaged(part, offset, fault));
         }
         Ok(())
     }
