@@ -216,7 +216,11 @@ pub enum AppendError {
         actual: Option<Revision>,
     },
     /// A key is known with other content.
-    #[error("{} of {} events have a key that is taken by other content", conflicts(.outcomes), .outcomes.len())]
+    #[error(
+        "{} of {} events have a key that is taken by other content",
+        conflicts(.outcomes),
+        .outcomes.len()
+    )]
     Conflict {
         /// One per event, in order; `Recorded` does not occur.
         outcomes: Vec<Option<Outcome>>,
@@ -247,7 +251,8 @@ pub enum AppendError {
     },
     /// The append is larger than the log takes.
     #[error(
-        "the append has {events} events and {bytes} bytes; at most {events_max} and {bytes_max} are taken"
+        "the append has {events} events and {bytes} bytes; \
+         at most {events_max} and {bytes_max} are taken"
     )]
     TooLarge {
         /// Its events.

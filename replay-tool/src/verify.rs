@@ -1,8 +1,8 @@
 //! `replay-tool verify`: every byte of a ledger, held against itself and against its checkpoints.
 //!
-//! One pass over the log: frames, order, revisions, keys, canonical bodies, clocks and the leaves of
-//! the tree; each checkpoint is met at its size. Sealed files are checked to the last byte. With a
-//! checkpoint that was verified before, the pass begins behind it.
+//! One pass over the log: frames, order, revisions, keys, canonical bodies, clocks and the leaves
+//! of the tree; each checkpoint is met at its size. Sealed files are checked to the last byte. With
+//! a checkpoint that was verified before, the pass begins behind it.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -43,8 +43,8 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Looks the hashes of a whole group up. The view is taken first: what leaves the tails later is
-    /// in the runs before.
+    /// Looks the hashes of a whole group up. The view is taken first: what leaves the tails later
+    /// is in the runs before.
     pub(crate) fn look_up(shared: &Shared, hashes: &[u64]) -> Result<Self, Failure> {
         let view = shared.view();
         let found = shared.keys.lookup_many(hashes).map_err(|error| Failure {

@@ -1,8 +1,8 @@
 //! What a process beside the writer sees of a log: everything the mark says is acknowledged.
 //!
-//! The mark is read first; the data it speaks of was durable before it was written. Files may vanish
-//! while they are opened, because they were sealed: the caller then looks again. Nothing is changed
-//! and no lock is taken.
+//! The mark is read first; the data it speaks of was durable before it was written. Files may
+//! vanish while they are opened, because they were sealed: the caller then looks again. Nothing is
+//! changed and no lock is taken.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! Opens a directory as a ledger: made new, closed in order, or left by a crash.
 //!
 //! The rule: the log ends at the last whole frame. If the high-water mark or any frame header says
-//! that more was durable, acknowledged events are missing and nothing is opened. Otherwise what lies
-//! behind the end is a torn tail: copied to quarantine, never deleted. After an unclean stop the
-//! active segment is written again from what was read, because a page cache that once failed to
+//! that more was durable, acknowledged events are missing and nothing is opened. Otherwise what
+//! lies behind the end is a torn tail: copied to quarantine, never deleted. After an unclean stop
+//! the active segment is written again from what was read, because a page cache that once failed to
 //! write may hold bytes that never reached the disk. Every step may be cut by another crash and is
 //! then taken again.
 

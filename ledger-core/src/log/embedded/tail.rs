@@ -176,7 +176,8 @@ impl TailIndex {
         self.frames.get(first..).unwrap_or_default()
     }
 
-    /// The revision of a stream's last event here among the first `events`; `None` when it has none.
+    /// The revision of a stream's last event here among the first `events`; `None` when it has
+    /// none.
     pub(crate) fn head_of(&self, stream: u32, events: u32) -> Option<u64> {
         let it = self.streams.get(usize::try_from(stream).ok()?)?;
         let visible = it.ordinals.partition_point(|ordinal| *ordinal < events);

@@ -1,3 +1,5 @@
+//! A record has one row and one encoding, whatever it holds.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -184,7 +186,9 @@ proptest! {
     }
 
     #[test]
-    fn every_integer_has_one_encoding(value in prop_oneof![number(), (0_u32..64).prop_map(|s| 1 << s)]) {
+    fn every_integer_has_one_encoding(
+        value in prop_oneof![number(), (0_u32..64).prop_map(|s| 1 << s)],
+    ) {
         let mut bytes = Vec::new();
         varint::put(value, &mut bytes);
         prop_assert_eq!(varint::take(&mut bytes.as_slice()), Ok(value));
