@@ -24,6 +24,7 @@ pub mod clock;
 pub mod crash;
 pub mod disk;
 pub mod events;
+pub mod facts;
 pub mod log;
 pub mod model;
 pub mod planted;

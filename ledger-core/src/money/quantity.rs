@@ -1,7 +1,8 @@
 //! Quantities, unit prices and percents: exact decimals with bounds of their own.
 //!
-//! The bounds make the documented product exact: a price of 15 digits, a quantity of 20, days of a
-//! month and a percent multiply within 128 bits, so a line never overflows before it is rounded.
+//! The bounds make the documented product exact: a price of 15 digits, a quantity of 18, the days of
+//! a month and a ladder's multiplier of two digits multiply within 128 bits, so no line overflows
+//! before it is rounded.
 
 use std::fmt;
 use std::str::FromStr;
@@ -151,7 +152,7 @@ macro_rules! bounded_number {
 bounded_number! {
     /// How much of a unit. May be negative: a correction takes back.
     Quantity,
-    Bounds { noun: "a quantity", digits_max: 20, decimals_max: 12, may_be_negative: true }
+    Bounds { noun: "a quantity", digits_max: 18, decimals_max: 12, may_be_negative: true }
 }
 bounded_number! {
     /// The price of one unit, in the currency of what holds it. Never negative.

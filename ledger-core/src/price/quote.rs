@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::explain::Sources;
 use super::facts::{Attached, Bound, Charged, Deployment, EffectivePrice, Facts, Usage};
 use super::{PriceError, Priced, Unpriced, price};
-use crate::catalog::{Addon, PlanVersion};
+use crate::catalog::{Addon, Aggregation, PlanVersion};
 use crate::event::invoice::LineKind;
 use crate::id::{DeploymentSlug, ResourceKind};
 use crate::money::{Currency, ExactError, Money, Quantity};
@@ -59,7 +59,10 @@ pub fn quote(
     resource_prices: &[EffectivePrice],
 ) -> Result<Quote, QuoteError> {
     let period = starts_on.period();
-    let full = facts(plan, addons, period, period.first_day(), resource_prices);
+    // A projection is the month's quantity already, however its records would have made it.
+    let mut summed = PlanVersion::clone(plan);
+    summed.items.iter_mut().for_each(|it| it.aggregation = Aggregation::Sum);
+    let full = facts(&Arc::new(summed), addons, period, period.first_day(), resource_prices);
     let mut with_usage = full.clone();
     with_usage.usage = usage(projected, starts_on, full.deployments.first())?;
     let first = facts(plan, addons, period, starts_on, &[]);

@@ -1,6 +1,9 @@
 //! Names and streams against each other.
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::testing;
 
 #[track_caller]
 fn check(name: &str) -> Stream {
@@ -89,4 +92,35 @@ fn what_is_no_stream_is_refused() {
     }
     let long = format!("resource-aws.{}", "a".repeat(NAME_BYTES_MAX));
     assert!(matches!(long.parse::<Stream>(), Err(StreamError::TooLong { .. })));
+}
+
+proptest! {
+    #![proptest_config(testing::cases(100_000))]
+
+    /// A stream and its name are one value in two forms.
+    #[test]
+    fn a_printed_stream_is_read_back(stream in testing::values::stream()) {
+        let name = stream.to_string();
+        prop_assert!(name.len() <= NAME_BYTES_MAX);
+        prop_assert_eq!(name.split('-').next(), Some(stream.category().as_str()));
+        prop_assert_eq!(name.parse::<Stream>(), Ok(stream));
+    }
+
+    /// Whatever parses prints as it was: no stream has a second spelling.
+    #[test]
+    fn what_parses_prints_as_it_was(
+        stream in testing::values::stream(),
+        at in any::<prop::sample::Index>(),
+        put in "[a-zA-Z0-9%._:/-]{0,3}|%[0-9a-fA-F]{2}|\\PC",
+        cut in 0_usize..3,
+    ) {
+        let name = stream.to_string();
+        let places = name.char_indices().map(|it| it.0).collect::<Vec<_>>();
+        let at = *at.get(&places);
+        let rest = name[at..].chars().skip(cut).collect::<String>();
+        let changed = format!("{}{put}{rest}", &name[..at]);
+        if let Ok(parsed) = changed.parse::<Stream>() {
+            prop_assert_eq!(parsed.to_string(), changed);
+        }
+    }
 }

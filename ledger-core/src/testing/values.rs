@@ -40,7 +40,7 @@ fn within(digits: u32, decimals_max: u8) -> impl Strategy<Value = Exact> {
 
 /// Any quantity, of either sign.
 pub fn quantity() -> impl Strategy<Value = Quantity> {
-    within(20, 12).prop_map(|it| Quantity::new(it).expect("drawn within bounds"))
+    within(18, 12).prop_map(|it| Quantity::new(it).expect("drawn within bounds"))
 }
 
 /// A quantity that is measured: not negative, of a size that a month of metering has.

@@ -1,6 +1,9 @@
 //! Times against the calendar.
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::testing;
 
 #[test]
 fn a_time_prints_as_it_was_read() {
@@ -95,4 +98,57 @@ fn time_ends_without_a_panic() {
     assert_eq!(last.plus_micros(1), None);
     assert_eq!(Timestamp::MIN.plus_seconds(-1), None);
     assert_eq!(last.plus_seconds(i64::MAX), None);
+}
+
+proptest! {
+    #![proptest_config(testing::cases(100_000))]
+
+    /// What is printed is read back, in both forms, and agrees with another calendar.
+    #[test]
+    fn times_round_trip(
+        instant in testing::values::timestamp(),
+        day in testing::values::day(),
+        period in testing::values::period(),
+    ) {
+        prop_assert_eq!(instant.to_string().parse(), Ok(instant));
+        prop_assert_eq!(day.to_string().parse(), Ok(day));
+        prop_assert_eq!(period.to_string().parse(), Ok(period));
+        prop_assert_eq!(format!("{period}-01").parse(), Ok(period));
+        // The other calendar's time ends a day before ours.
+        if let Ok(other) = jiff::Timestamp::from_microsecond(instant.as_micros()) {
+            prop_assert_eq!(instant.to_string(), other.to_string());
+        }
+        let bytes = postcard::to_allocvec(&(instant, day, period)).unwrap();
+        let read: ((Timestamp, Day, BillingPeriod), _) = postcard::take_from_bytes(&bytes).unwrap();
+        prop_assert_eq!(read, ((instant, day, period), &[][..]));
+        let json = serde_json::to_string(&(instant, day, period)).unwrap();
+        let read: (Timestamp, Day, BillingPeriod) = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(read, (instant, day, period));
+    }
+
+    /// Periods follow one another without a gap, and an instant lies in exactly one.
+    #[test]
+    fn periods_tile_time(instant in testing::values::timestamp()) {
+        let period = instant.period();
+        prop_assert!(period.contains(instant) || instant == Timestamp::MAX);
+        if let Some(next) = period.next() {
+            prop_assert_eq!(next.starts_at(), period.ends_at());
+            prop_assert_eq!(next.previous(), Some(period));
+            prop_assert!(!next.contains(instant));
+        }
+        prop_assert!((28..=31).contains(&period.days()));
+        prop_assert_eq!(period.each_day().last(), Some(period.last_day()));
+        prop_assert!(instant.day().starts_at() <= instant);
+        prop_assert!(instant.day().ends_at().is_none_or(|end| instant < end));
+    }
+
+    /// No text makes a reader panic.
+    #[test]
+    fn any_text_is_a_time_or_refused(text in "[0-9TZ:+. -]{0,30}|\\PC{0,12}") {
+        if let Ok(instant) = text.parse::<Timestamp>() {
+            prop_assert_eq!(instant.to_string().parse(), Ok(instant));
+        }
+        prop_assert!(text.parse::<Day>().map_or(true, |it| it.to_string() == text));
+        prop_assert!(text.parse::<BillingPeriod>().is_err() || text.len() >= 7);
+    }
 }

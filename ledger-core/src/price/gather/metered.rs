@@ -30,7 +30,7 @@ impl Metered {
                 stream.insert(record.revision, (usage, size));
             }
             Event::Corrected(it) => {
-                // Streams hold corrections after what they correct; one of nothing corrects nothing.
+                // A stream holds corrections after what they correct; one of nothing does nothing.
                 let stream = self.records.get_mut(&record.stream);
                 if let Some((usage, size)) = stream.and_then(|them| them.get_mut(&it.record)) {
                     usage.quantity = Ratio::from(it.quantity).checked_mul(*size)?;
