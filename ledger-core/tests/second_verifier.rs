@@ -13,7 +13,7 @@ use ledger_core::log::embedded::{EmbeddedLog, Leaves, Options, Threads};
 use ledger_core::log::keeper::{Keeper, Salting, StoredTiles, prove};
 use ledger_core::log::storage::{FileSystem, Storage};
 use ledger_core::log::{EventLog as _, Position};
-use ledger_core::proof::{Disclosure, NodeHash, VerifierKey};
+use ledger_core::proof::{Disclosure, NodeHash, ProofFile, VerifierKey};
 use ledger_core::testing::log::ManualClock;
 use ledger_core::testing::model::Model;
 use ledger_core::testing::workload::{Workload, epoch};
@@ -217,6 +217,11 @@ fn the_second_verifier_reads_proof_files() {
         let (status, said) = check(&text, &key);
         assert_eq!(status, Some(0), "{said}");
         assert!(said.contains(&format!("event {} of", index + 1)), "{said}");
+        let mut other: ProofFile = text.parse().unwrap();
+        *other.extra.as_mut().unwrap().last_mut().unwrap() ^= 1;
+        let (status, said) = check(&other.to_string(), &key);
+        assert_eq!(status, Some(1), "{said}");
+        assert!(said.contains("is not the one that was committed to"), "{said}");
         for at in [30, text.len() / 2, text.len() - 40] {
             let mut bytes = text.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
@@ -274,6 +279,19 @@ fn the_second_verifier_sees_damage_in_every_file() {
 }
 
 #[test]
+fn the_second_verifier_sees_a_checkpoint_put_back() {
+    if !has_python() {
+        println!("there is no python3: nothing is checked");
+        return;
+    }
+    let sample = Sample::new(4);
+    std::fs::copy(sample.path("checkpoints/1"), sample.path("checkpoint")).unwrap();
+    let (status, said) = verify(sample.directory.path());
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("checkpoint is not the last"), "{said}");
+}
+
+#[test]
 fn the_second_verifier_sees_a_rewritten_event() {
     if !has_python() {
         println!("there is no python3: nothing is checked");
@@ -301,4 +319,51 @@ fn the_second_verifier_sees_a_rewritten_event() {
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("another root than was signed"), "{said}");
     assert!(said.contains("differs from its tile"), "{said}");
+}
+
+#[test]
+fn the_second_verifier_misses_what_was_acknowledged_and_is_gone() {
+    if !has_python() {
+        println!("there is no python3: nothing is checked");
+        return;
+    }
+    let sample = Sample::new(3);
+    let directory = sample.directory.path().to_owned();
+    sample.log.close().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copied = elsewhere.path().join("copy");
+    let mut all = Vec::new();
+    files(&directory.join("segments"), &mut all);
+    let check = |what: &str, change: &dyn Fn(&Path), said_of_it: &str| {
+        copy(&directory, &copied);
+        // Without checkpoints, so that only the log itself can tell.
+        for name in ["keys", "checkpoints", "tiles"] {
+            std::fs::remove_dir_all(copied.join(name)).unwrap();
+        }
+        std::fs::remove_file(copied.join("checkpoint")).unwrap();
+        change(&copied.join("segments"));
+        let (status, said) = verify(&copied);
+        assert_eq!(status, Some(if said_of_it.is_empty() { 2 } else { 1 }), "{what}: {said}");
+        assert!(said.contains(said_of_it), "{what}: {said}");
+        std::fs::remove_dir_all(&copied).unwrap();
+    };
+    let name = |path: &Path| path.file_name().unwrap().to_owned();
+    let last = name(all.iter().rfind(|it| it.extension().is_some_and(|it| it == "log")).unwrap());
+    let sealed = |it: &&PathBuf| it.extension().is_some_and(|it| it == "sealed");
+    let (first, second) = {
+        let mut sealed = all.iter().filter(sealed);
+        (name(sealed.next().unwrap()), name(sealed.next().unwrap()))
+    };
+    check("nothing", &|_| (), "");
+    let empty = |segments: &Path| std::fs::write(segments.join(&last), vec![0; 16 * 1024]).unwrap();
+    check("the tail", &empty, "was acknowledged");
+    let gone = |segments: &Path| std::fs::remove_file(segments.join(&second)).unwrap();
+    check("a segment", &gone, "a segment is missing");
+    let twice = |segments: &Path| {
+        std::fs::copy(segments.join(&first), segments.join(&second)).unwrap();
+    };
+    check("a segment twice", &twice, "is another segment");
+    check("the mark", &|segments| std::fs::remove_file(segments.join("../mark")).unwrap(), "mark");
+    let blank = |segments: &Path| std::fs::write(segments.join("../mark"), [0; 4160]).unwrap();
+    check("both slots", &blank, "mark has no slot that is whole");
 }
