@@ -76,7 +76,7 @@ pub struct Provenance {
     /// In the order of the streams' names.
     #[cfg_attr(feature = "testing", proptest(strategy = "crate::testing::events::few()"))]
     pub sources: Vec<SourceSpan>,
-    /// SHA-256 over the records' leaves, in the order of `sources`; `None` where there are none.
+    /// SHA-256 over the records' digests, in the order of `sources`; `None` where there are none.
     pub sha256: Option<Sha256Digest>,
 }
 

@@ -1,0 +1,186 @@
+//! From records to documents: the facts of a tenant's period, its invoice as a decision, the
+//! explanation of every line, and the audit that prices it again.
+//!
+//! All of it is pure. What an invoice rests on is read by a function that the caller passes in, up
+//! to one position of the log: whoever reads the same prefix gets the same document, to the byte.
+
+mod catalog;
+mod deployment;
+mod digest;
+mod facts;
+mod tenant;
+mod usage;
+
+pub use catalog::CatalogFold;
+pub use deployment::{DeploymentFold, Link};
+pub use digest::{DigestError, Digests, RecordMissing, record_digest};
+pub use facts::{FactsError, facts};
+pub use tenant::TenantFold;
+pub use usage::UsageFold;
+
+use std::collections::BTreeMap;
+
+use crate::event::invoice::Line;
+use crate::fold::FoldError;
+use crate::id::{DeploymentSlug, TenantId};
+use crate::log::{Position, ReadError, Record, Records};
+use crate::price::{self, Facts, PriceError, Priced, RULES_VERSION};
+use crate::stream::Stream;
+use crate::time::{BillingPeriod, Timestamp};
+
+/// Why what an invoice rests on cannot be gathered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GatherError {
+    /// A stream cannot be read.
+    #[error("{stream} cannot be read")]
+    Read {
+        /// Which.
+        stream: Stream,
+        /// What the log said.
+        #[source]
+        source: ReadError,
+    },
+    /// A stream cannot be folded.
+    #[error("{stream} cannot be folded")]
+    Fold {
+        /// Which.
+        stream: Stream,
+        /// Where and why.
+        #[source]
+        source: FoldError,
+    },
+    /// A record has no digest.
+    #[error("position {position} has no digest")]
+    Digest {
+        /// Which record.
+        position: Position,
+        /// Why.
+        #[source]
+        source: DigestError,
+    },
+}
+
+/// Why facts have no price.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BasisError {
+    /// The streams make no facts.
+    #[error("the streams do not make the facts of a price")]
+    Facts(#[from] FactsError),
+    /// The facts have no price.
+    #[error("the facts have no price")]
+    Price(#[from] PriceError),
+    /// This build does not have the rules.
+    #[error("rules version {rules} is not known here; the newest known is {RULES_VERSION}")]
+    RulesUnknown {
+        /// The version asked for.
+        rules: u16,
+    },
+    /// A line names a record that was not read.
+    #[error("a line rests on a record that was not read")]
+    Record(#[from] RecordMissing),
+}
+
+/// All that a tenant's invoice of a period rests on, as of one position of the log.
+#[derive(Debug, Clone)]
+pub struct Basis {
+    /// The period.
+    pub period: BillingPeriod,
+    /// Nothing recorded after this enters.
+    pub up_to: Position,
+    /// What was for sale.
+    pub catalog: CatalogFold,
+    /// Who pays.
+    pub tenant: TenantFold,
+    /// What it runs.
+    pub deployments: BTreeMap<DeploymentSlug, DeploymentFold>,
+    /// What it used.
+    pub usage: UsageFold,
+    /// The digests of all records read.
+    pub digests: Digests,
+}
+
+impl Basis {
+    /// Reads and folds catalog, account, usage and deployments. `read` gives a stream from its
+    /// first record on; a stream that does not exist has none. The deployments that usage names
+    /// are added to those given.
+    pub fn gather(
+        tenant: &TenantId,
+        period: BillingPeriod,
+        deployments: impl IntoIterator<Item = DeploymentSlug>,
+        up_to: Position,
+        mut read: impl FnMut(&Stream) -> Result<Records, ReadError>,
+    ) -> Result<Self, GatherError> {
+        let mut digests = Digests::default();
+        let mut gather = Gather { up_to, digests: &mut digests, read: &mut read };
+        let catalog = gather.fold(&Stream::Catalog, CatalogFold::default(), CatalogFold::fold)?;
+        let account = Stream::Account(tenant.clone());
+        let paying = gather.fold(&account, TenantFold::of(tenant.clone()), TenantFold::fold)?;
+        let used = Stream::Usage(tenant.clone(), period);
+        let empty = UsageFold::of(tenant.clone(), period);
+        let usage = gather.fold(&used, empty, UsageFold::fold)?;
+        let mut folded = BTreeMap::new();
+        for slug in deployments.into_iter().chain(usage.deployments().cloned()) {
+            if folded.contains_key(&slug) {
+                continue;
+            }
+            let stream = Stream::Deployment(tenant.clone(), slug.clone());
+            let begun = DeploymentFold::of(tenant.clone(), slug.clone());
+            folded.insert(slug, gather.fold(&stream, begun, DeploymentFold::fold)?);
+        }
+        Ok(Self { period, up_to, catalog, tenant: paying, deployments: folded, usage, digests })
+    }
+
+    /// The facts as they stand at an instant of the world.
+    pub fn facts(&self, until: Timestamp) -> Result<Facts, FactsError> {
+        let Self { catalog, tenant, deployments, usage, .. } = self;
+        facts(catalog, tenant, deployments, usage, self.period, until)
+    }
+
+    /// The price by a version of the rules, each line with the digest of what it was made from.
+    pub fn price(&self, rules: u16, until: Timestamp) -> Result<price::Document, BasisError> {
+        if rules != RULES_VERSION {
+            return Err(BasisError::RulesUnknown { rules });
+        }
+        let mut document = price::price(&self.facts(until)?)?;
+        let seal = |it: Priced| {
+            let provenance = self.digests.seal(it.line.provenance)?;
+            Ok(Priced { line: Line { provenance, ..it.line }, ..it })
+        };
+        let lines = document.lines.into_iter().map(seal);
+        document.lines = lines.collect::<Result<_, RecordMissing>>()?;
+        Ok(document)
+    }
+}
+
+struct Gather<'a, R> {
+    up_to: Position,
+    digests: &'a mut Digests,
+    read: &'a mut R,
+}
+
+impl<R: FnMut(&Stream) -> Result<Records, ReadError>> Gather<'_, R> {
+    fn fold<F>(
+        &mut self,
+        stream: &Stream,
+        mut state: F,
+        fold: fn(F, &Record) -> Result<F, FoldError>,
+    ) -> Result<F, GatherError> {
+        let unread = |source| GatherError::Read { stream: stream.clone(), source };
+        for record in (self.read)(stream).map_err(unread)? {
+            let record = record.map_err(unread)?;
+            let position = record.position;
+            if position > self.up_to {
+                break;
+            }
+            let digested = self.digests.add(&record);
+            digested.map_err(|source| GatherError::Digest { position, source })?;
+            let folded = fold(state, &record);
+            state =
+                folded.map_err(|source| GatherError::Fold { stream: stream.clone(), source })?;
+        }
+        Ok(state)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! What was for sale when: the part of the `catalog` stream that prices rest on.
+//!
+//! A published version never changes, so every one of them is kept: a subscription names its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{PlanVersion, ResourcePrice};
+use crate::event::{Event, catalog};
+use crate::fold::{FoldError, Reached};
+use crate::id::{AddonCode, Label, PlanCode};
+use crate::log::{Position, Record, Revision};
+use crate::price::{EffectivePrice, Sources};
+use crate::stream::Stream;
+use crate::time::Timestamp;
+
+/// The `catalog` stream, as prices see it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CatalogFold {
+    reached: Reached,
+    plans: BTreeMap<PlanCode, BTreeMap<u32, Published>>,
+    addons: BTreeMap<AddonCode, Vec<Named>>,
+    prices: Vec<PriceSet>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Published {
+    revision: Revision,
+    #[serde(with = "shared")]
+    plan: Arc<PlanVersion>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Named {
+    position: Position,
+    revision: Revision,
+    name: Label,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct PriceSet {
+    at: Timestamp,
+    revision: Revision,
+    #[serde(with = "shared")]
+    price: Arc<ResourcePrice>,
+}
+
+impl CatalogFold {
+    /// One record further.
+    pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
+        self.reached = self.reached.after(record, &Stream::Catalog)?;
+        let (position, revision) = (record.position, record.revision);
+        match &record.event {
+            Event::Catalog(event) => match event {
+                catalog::Event::PlanPublished(it) => {
+                    let versions = self.plans.entry(it.plan.plan.clone()).or_default();
+                    let plan = Arc::new(PlanVersion::clone(&it.plan));
+                    if versions.insert(it.version, Published { revision, plan }).is_some() {
+                        let name = format!("{} version {}", it.plan.plan, it.version);
+                        return Err(FoldError::Repeated { position, noun: "plan", name });
+                    }
+                }
+                catalog::Event::AddonPublished(it) => {
+                    let name = it.addon.name.clone();
+                    let names = self.addons.entry(it.addon.code.clone()).or_default();
+                    names.push(Named { position, revision, name });
+                }
+                catalog::Event::ResourcePriceSet(it) => {
+                    let price = Arc::new(it.price.clone());
+                    self.prices.push(PriceSet { at: it.effective_at, revision, price });
+                }
+                // Costs and reports look at these; terms of coupons are kept where one is applied.
+                catalog::Event::ProductMapped(_)
+                | catalog::Event::ExchangeRateSet(_)
+                | catalog::Event::CouponPublished(_) => (),
+            },
+            // Nothing else stands in this stream.
+            Event::Account(_)
+            | Event::Deployment(_)
+            | Event::Usage(_)
+            | Event::Inventory(_)
+            | Event::Provider(_)
+            | Event::Invoice(_)
+            | Event::Enforcement(_)
+            | Event::Operation(_)
+            | Event::Support(_)
+            | Event::Ledger(_) => (),
+        }
+        Ok(self)
+    }
+
+    /// How far it was folded.
+    pub const fn reached(&self) -> Reached {
+        self.reached
+    }
+
+    /// A version of a plan, and the record that published it.
+    pub fn plan(&self, plan: &PlanCode, version: u32) -> Option<(&Arc<PlanVersion>, Sources)> {
+        let it = self.plans.get(plan)?.get(&version)?;
+        Some((&it.plan, Sources::one(Stream::Catalog, it.revision)))
+    }
+
+    /// What an addon was called at a place in the log, and the record that says so.
+    pub fn addon_name(&self, addon: &AddonCode, at: Position) -> Option<(&Label, Sources)> {
+        let names = self.addons.get(addon)?;
+        let it = names.iter().rev().find(|it| it.position < at)?;
+        Some((&it.name, Sources::one(Stream::Catalog, it.revision)))
+    }
+
+    /// All resource prices in the order in which they were recorded.
+    pub fn resource_prices(&self) -> impl Iterator<Item = EffectivePrice> {
+        self.prices.iter().map(|it| EffectivePrice {
+            at: it.at,
+            price: Arc::clone(&it.price),
+            from: Sources::one(Stream::Catalog, it.revision),
+        })
+    }
+}
+
+/// A shared value is stored as the value.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        it: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        T::serialize(it, serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
+    }
+}

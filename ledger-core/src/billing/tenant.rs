@@ -1,0 +1,297 @@
+//! A tenant as prices see it: its currency, tax, coupons, and what its credit has paid.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::catalog::CatalogFold;
+use super::facts::FactsError;
+use crate::event::Event;
+use crate::event::account::{
+    self, CouponApplied, CreditOrigin, DrawPurpose, KindAmount, Party, Settlement, TaxProfileSet,
+    TenantRegistered,
+};
+use crate::fold::{FoldError, Reached};
+use crate::id::{Label, PlanCode, TenantId};
+use crate::log::{Position, Record, Revision};
+use crate::money::{Currency, Money, Quantity};
+use crate::price::{AppliedCoupon, Prepaid, PrepaidFor, Sources, Tax};
+use crate::stream::Stream;
+use crate::time::{BillingPeriod, Timestamp};
+
+/// One `account-{tenant}` stream, as prices and documents see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantFold {
+    tenant: TenantId,
+    reached: Reached,
+    registered: Option<TenantRegistered>,
+    profiles: Vec<Profile>,
+    coupons: Vec<Coupon>,
+    first_paid_at: Option<Timestamp>,
+    draws: BTreeMap<Revision, Draw>,
+    returns: Vec<Return>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Profile {
+    at: Timestamp,
+    revision: Revision,
+    set: TaxProfileSet,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Coupon {
+    at: Timestamp,
+    revision: Revision,
+    applied: CouponApplied,
+}
+
+/// What left the tenant's credit, and for what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Draw {
+    Usage { period: BillingPeriod, kinds: Vec<KindAmount> },
+    Term { at: Timestamp, plan: PlanCode, version: u32, price: Money },
+    Invoice,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Return {
+    revision: Revision,
+    draw: Revision,
+    amount: Money,
+}
+
+impl TenantFold {
+    /// Before its first event.
+    pub const fn of(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            reached: Reached { revision: None, position: Position::ORIGIN },
+            registered: None,
+            profiles: Vec::new(),
+            coupons: Vec::new(),
+            first_paid_at: None,
+            draws: BTreeMap::new(),
+            returns: Vec::new(),
+        }
+    }
+
+    /// One record further.
+    pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
+        self.reached = self.reached.after(record, &self.stream())?;
+        let Record { position, revision, occurred_at: at, .. } = *record;
+        match &record.event {
+            Event::Account(event) => match event {
+                account::Event::TenantRegistered(it) => {
+                    if self.registered.replace(it.clone()).is_some() {
+                        let name = self.tenant.to_string();
+                        return Err(FoldError::Repeated { position, noun: "tenant", name });
+                    }
+                }
+                account::Event::TaxProfileSet(it) => {
+                    self.profiles.push(Profile { at, revision, set: it.clone() });
+                }
+                account::Event::CouponApplied(it) => {
+                    self.coupons.push(Coupon { at, revision, applied: it.clone() });
+                }
+                account::Event::CreditToppedUp(it) => match it.origin {
+                    CreditOrigin::Payment { .. } | CreditOrigin::Operator { .. } => {
+                        self.first_paid_at = self.first_paid_at.or(Some(at));
+                    }
+                    // Money that goes back to the tenant is not paid by it.
+                    CreditOrigin::CreditNote { .. } => (),
+                },
+                account::Event::CreditDrawn(it) => {
+                    let draw = match &it.purpose {
+                        DrawPurpose::Usage { period, kinds, .. } => {
+                            Draw::Usage { period: *period, kinds: kinds.clone() }
+                        }
+                        DrawPurpose::Invoice { .. } => Draw::Invoice,
+                    };
+                    self.draws.insert(revision, draw);
+                }
+                account::Event::PlanPurchased(it) => {
+                    let (plan, version, price) = (it.plan.clone(), it.version, it.price);
+                    self.draws.insert(revision, Draw::Term { at, plan, version, price });
+                }
+                account::Event::CreditReturned(it) => {
+                    if !self.draws.contains_key(&it.draw) {
+                        let name = it.draw.to_string();
+                        return Err(FoldError::Unknown { position, noun: "draw", name });
+                    }
+                    self.returns.push(Return { revision, draw: it.draw, amount: it.amount });
+                }
+                // Credit that moves without a charge, and what a tenant may run: no price rests on
+                // either. Tiers are recomputed from the first payment.
+                account::Event::CreditExpired(_)
+                | account::Event::CreditRefunded(_)
+                | account::Event::CreditChargedBack(_)
+                | account::Event::IdentityVerified(_)
+                | account::Event::PaymentReferenceMapped(_)
+                | account::Event::PlanAssigned(_)
+                | account::Event::CostCapSet(_)
+                | account::Event::SlotAllocated(_)
+                | account::Event::SlotReleased(_)
+                | account::Event::QuotaReserved(_)
+                | account::Event::QuotaCommitted(_)
+                | account::Event::QuotaReleased(_)
+                | account::Event::DiscountTierReached(_) => (),
+            },
+            // Payments stand here too; no price rests on them.
+            Event::Enforcement(_)
+            | Event::Catalog(_)
+            | Event::Deployment(_)
+            | Event::Usage(_)
+            | Event::Inventory(_)
+            | Event::Provider(_)
+            | Event::Invoice(_)
+            | Event::Operation(_)
+            | Event::Support(_)
+            | Event::Ledger(_) => (),
+        }
+        Ok(self)
+    }
+
+    /// How far it was folded.
+    pub const fn reached(&self) -> Reached {
+        self.reached
+    }
+
+    /// Who it is.
+    pub const fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// Whether it carries costs and is never invoiced.
+    pub fn is_internal(&self) -> bool {
+        self.registered.as_ref().is_some_and(|it| it.internal)
+    }
+
+    /// The one currency it is billed in, and whether its usage is drawn from credit.
+    pub(super) fn terms(&self) -> Result<(Currency, Settlement), FactsError> {
+        let unknown = || FactsError::TenantUnknown { tenant: self.tenant.clone() };
+        let it = self.registered.as_ref().ok_or_else(unknown)?;
+        Ok((it.currency, it.settlement))
+    }
+
+    /// When it first paid.
+    pub const fn first_paid_at(&self) -> Option<Timestamp> {
+        self.first_paid_at
+    }
+
+    /// The tenant as a document prints it: by the profile that stands at an instant, else by the
+    /// first one it was given, else by its name alone.
+    pub fn party_at(&self, instant: Timestamp) -> Result<Party, FactsError> {
+        let first = || self.profiles.iter().min_by_key(|it| (it.at, it.revision));
+        if let Some(profile) = self.profile_at(instant).or_else(first) {
+            return Ok(profile.set.customer.clone());
+        }
+        let unknown = || FactsError::TenantUnknown { tenant: self.tenant.clone() };
+        let it = self.registered.as_ref().ok_or_else(unknown)?;
+        Ok(Party { name: it.name.clone(), address: Vec::new(), tax_number: None })
+    }
+
+    /// The tax of a period: of the profile that stands when it ends, however late it is priced.
+    pub fn tax(&self, period: BillingPeriod) -> Option<Tax> {
+        let last_instant = period.ends_at().plus_micros(-1)?;
+        let profile = self.profile_at(last_instant)?;
+        let terms = profile.set.tax.clone()?;
+        Some(Tax { terms, from: self.source(profile.revision) })
+    }
+
+    /// Coupons in the order in which they were applied.
+    pub fn coupons(&self) -> Vec<AppliedCoupon> {
+        let mut coupons = self.coupons.iter().collect::<Vec<_>>();
+        coupons.sort_by_key(|it| (it.at, it.revision));
+        let applied = |it: &Coupon| AppliedCoupon {
+            code: it.applied.coupon.clone(),
+            terms: it.applied.terms.clone(),
+            since: it.at.period(),
+            from: self.source(it.revision),
+        };
+        coupons.into_iter().map(applied).collect()
+    }
+
+    /// What credit has paid in a period: terms bought in it, and draws for its usage. What went
+    /// back stands beside it with the other sign.
+    pub fn prepaid(
+        &self,
+        catalog: &CatalogFold,
+        period: BillingPeriod,
+        until: Timestamp,
+    ) -> Vec<Prepaid> {
+        let mut prepaid = Vec::new();
+        for (revision, draw) in &self.draws {
+            let mut charges = match draw {
+                Draw::Usage { period: of, kinds } if *of == period => {
+                    kinds.iter().map(usage_of).collect()
+                }
+                Draw::Term { at, plan, version, price } if period.contains(*at) && *at <= until => {
+                    vec![self.term(catalog, plan, *version, *price)]
+                }
+                Draw::Usage { .. } | Draw::Term { .. } | Draw::Invoice => continue,
+            };
+            for it in &mut charges {
+                it.from.extend(&self.source(*revision));
+            }
+            for back in self.returns.iter().filter(|it| it.draw == *revision) {
+                let returned = taken_back(&charges, back.amount);
+                let from = self.source(back.revision);
+                prepaid.extend(returned.into_iter().map(|it| Prepaid { from: from.clone(), ..it }));
+            }
+            prepaid.extend(charges);
+        }
+        prepaid
+    }
+
+    fn term(&self, catalog: &CatalogFold, plan: &PlanCode, version: u32, price: Money) -> Prepaid {
+        let (name, from) = match catalog.plan(plan, version) {
+            Some((published, from)) => (published.name.clone(), from),
+            None => (Label::new(plan.as_str()).expect("a code is a name"), Sources::NONE),
+        };
+        Prepaid { what: PrepaidFor::Term(name), quantity: Quantity::whole(1), amount: price, from }
+    }
+
+    fn profile_at(&self, instant: Timestamp) -> Option<&Profile> {
+        let standing = self.profiles.iter().filter(|it| it.at <= instant);
+        standing.max_by_key(|it| (it.at, it.revision))
+    }
+
+    fn stream(&self) -> Stream {
+        Stream::Account(self.tenant.clone())
+    }
+
+    fn source(&self, revision: Revision) -> Sources {
+        Sources::one(self.stream(), revision)
+    }
+}
+
+fn usage_of(it: &KindAmount) -> Prepaid {
+    let what = PrepaidFor::Usage(it.kind.clone());
+    Prepaid { what, quantity: it.quantity, amount: it.amount, from: Sources::NONE }
+}
+
+/// A part of a draw that went back, taken from its charges, the last drawn first. The quantity goes
+/// back only with the whole of a charge: a part of an amount says nothing of what was used.
+fn taken_back(charges: &[Prepaid], amount: Money) -> Vec<Prepaid> {
+    let mut left = amount;
+    let mut returned = Vec::new();
+    for charge in charges.iter().rev() {
+        let is_whole = left.amount() >= charge.amount.amount();
+        let part = if is_whole { charge.amount } else { left };
+        let Ok(rest) = left.checked_sub(part) else { break };
+        let quantity = if is_whole { charge.quantity } else { Quantity::ZERO };
+        let quantity = Quantity::ZERO.checked_sub(quantity).unwrap_or(Quantity::ZERO);
+        returned.push(Prepaid {
+            what: charge.what.clone(),
+            quantity,
+            amount: part.negated(),
+            from: Sources::NONE,
+        });
+        left = rest;
+        if left.is_zero() {
+            break;
+        }
+    }
+    returned
+}
