@@ -127,9 +127,7 @@ impl Digests {
 
     /// A line's provenance, with few enough spans for an event and the digest filled in.
     pub(super) fn seal(&self, provenance: Provenance) -> Result<Provenance, RecordMissing> {
-        let mut sources = joined(provenance.sources, SPANS_MAX);
-        // The names decide, not the order in which this build happens to list its streams.
-        sources.sort_by_cached_key(|it| (it.stream.to_string(), it.first));
+        let sources = joined(provenance.sources, SPANS_MAX);
         let sha256 = self.of(&sources)?;
         Ok(Provenance { sources, sha256 })
     }

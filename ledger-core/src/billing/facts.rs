@@ -43,6 +43,15 @@ pub enum FactsError {
         /// The unit.
         unit: Unit,
     },
+    /// What went back of a draw cannot be divided among what it was for.
+    #[error("what returned of draw {draw} cannot be divided")]
+    Returned {
+        /// The draw, by its place in the account.
+        draw: Revision,
+        /// What is wrong with it.
+        #[source]
+        source: ExactError,
+    },
     /// A quantity has no exact form within bounds when it is in base units.
     #[error("usage record {revision} is out of bounds in base units")]
     Usage {
@@ -71,12 +80,12 @@ pub fn facts(
     facts.until = until;
     facts.deployments =
         deployments.values().map(|it| it.deployment(catalog)).collect::<Result<_, _>>()?;
-    facts.usage = usage.usage()?;
+    facts.usage = usage.usage(until)?;
     facts.resource_prices = catalog.resource_prices().collect();
     facts.first_paid_at = tenant.first_paid_at();
-    facts.prepaid = tenant.prepaid(catalog, period, until);
+    facts.prepaid = tenant.prepaid(catalog, period, until)?;
     facts.is_prepaid = settlement == Settlement::Prepaid;
     facts.coupons = tenant.coupons();
-    facts.tax = tenant.tax(period);
+    facts.tax = tenant.tax(period, until);
     Ok(facts)
 }

@@ -14,7 +14,7 @@ use crate::event::account::{
 use crate::fold::{FoldError, Reached};
 use crate::id::{Label, PlanCode, TenantId};
 use crate::log::{Position, Record, Revision};
-use crate::money::{Currency, Money, Quantity};
+use crate::money::{Currency, Exact, ExactError, Money, Quantity, allocate};
 use crate::price::{AppliedCoupon, Prepaid, PrepaidFor, Sources, Tax};
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
@@ -182,8 +182,7 @@ impl TenantFold {
     /// The tenant as a document prints it: by the profile that stands at an instant, else by the
     /// first one it was given, else by its name alone.
     pub fn party_at(&self, instant: Timestamp) -> Result<Party, FactsError> {
-        let first = || self.profiles.iter().min_by_key(|it| (it.at, it.revision));
-        if let Some(profile) = self.profile_at(instant).or_else(first) {
+        if let Some(profile) = self.profile_at(instant) {
             return Ok(profile.set.customer.clone());
         }
         let unknown = || FactsError::TenantUnknown { tenant: self.tenant.clone() };
@@ -191,10 +190,12 @@ impl TenantFold {
         Ok(Party { name: it.name.clone(), address: Vec::new(), tax_number: None })
     }
 
-    /// The tax of a period: of the profile that stands when it ends, however late it is priced.
-    pub fn tax(&self, period: BillingPeriod) -> Option<Tax> {
+    /// The tax of a period: of the profile that stands at an instant of it, at the latest at its
+    /// end; where none was set by then, of the first one after, for it came late and was still the
+    /// tenant's.
+    pub fn tax(&self, period: BillingPeriod, until: Timestamp) -> Option<Tax> {
         let last_instant = period.ends_at().plus_micros(-1)?;
-        let profile = self.profile_at(last_instant)?;
+        let profile = self.profile_at(last_instant.min(until))?;
         let terms = profile.set.tax.clone()?;
         Some(Tax { terms, from: self.source(profile.revision) })
     }
@@ -212,14 +213,14 @@ impl TenantFold {
         coupons.into_iter().map(applied).collect()
     }
 
-    /// What credit has paid in a period: terms bought in it, and draws for its usage. What went
-    /// back stands beside it with the other sign.
+    /// What credit has paid in a period: terms bought in it, and draws for its usage, less what
+    /// went back of each.
     pub fn prepaid(
         &self,
         catalog: &CatalogFold,
         period: BillingPeriod,
         until: Timestamp,
-    ) -> Vec<Prepaid> {
+    ) -> Result<Vec<Prepaid>, FactsError> {
         let mut prepaid = Vec::new();
         for (revision, draw) in &self.draws {
             let mut charges = match draw {
@@ -235,13 +236,13 @@ impl TenantFold {
                 it.from.extend(&self.source(*revision));
             }
             for back in self.returns.iter().filter(|it| it.draw == *revision) {
-                let returned = taken_back(&charges, back.amount);
-                let from = self.source(back.revision);
-                prepaid.extend(returned.into_iter().map(|it| Prepaid { from: from.clone(), ..it }));
+                let divided = take_back(&mut charges, back.amount, &self.source(back.revision));
+                divided.map_err(|source| FactsError::Returned { draw: *revision, source })?;
             }
-            prepaid.extend(charges);
+            // What went back whole was never charged.
+            prepaid.extend(charges.into_iter().filter(|it| !it.amount.is_zero()));
         }
-        prepaid
+        Ok(prepaid)
     }
 
     fn term(&self, catalog: &CatalogFold, plan: &PlanCode, version: u32, price: Money) -> Prepaid {
@@ -254,7 +255,8 @@ impl TenantFold {
 
     fn profile_at(&self, instant: Timestamp) -> Option<&Profile> {
         let standing = self.profiles.iter().filter(|it| it.at <= instant);
-        standing.max_by_key(|it| (it.at, it.revision))
+        let standing = standing.max_by_key(|it| (it.at, it.revision));
+        standing.or_else(|| self.profiles.iter().min_by_key(|it| (it.at, it.revision)))
     }
 
     fn stream(&self) -> Stream {
@@ -271,27 +273,17 @@ fn usage_of(it: &KindAmount) -> Prepaid {
     Prepaid { what, quantity: it.quantity, amount: it.amount, from: Sources::NONE }
 }
 
-/// A part of a draw that went back, taken from its charges, the last drawn first. The quantity goes
-/// back only with the whole of a charge: a part of an amount says nothing of what was used.
-fn taken_back(charges: &[Prepaid], amount: Money) -> Vec<Prepaid> {
-    let mut left = amount;
-    let mut returned = Vec::new();
-    for charge in charges.iter().rev() {
-        let is_whole = left.amount() >= charge.amount.amount();
-        let part = if is_whole { charge.amount } else { left };
-        let Ok(rest) = left.checked_sub(part) else { break };
-        let quantity = if is_whole { charge.quantity } else { Quantity::ZERO };
-        let quantity = Quantity::ZERO.checked_sub(quantity).unwrap_or(Quantity::ZERO);
-        returned.push(Prepaid {
-            what: charge.what.clone(),
-            quantity,
-            amount: part.negated(),
-            from: Sources::NONE,
-        });
-        left = rest;
-        if left.is_zero() {
-            break;
-        }
+/// A part of a draw that went back takes from each of its charges in proportion.
+fn take_back(charges: &mut [Prepaid], amount: Money, from: &Sources) -> Result<(), ExactError> {
+    let weights = charges.iter().map(|it| it.amount.amount()).collect::<Vec<_>>();
+    if weights.iter().all(|it| it.is_zero()) {
+        return Ok(());
     }
-    returned
+    let parts = allocate(amount.amount(), Exact::SCALE_MAX, &weights)?;
+    for (charge, part) in charges.iter_mut().zip(parts) {
+        let left = charge.amount.amount().checked_sub(part)?;
+        charge.amount = Money::new(left, charge.amount.currency());
+        charge.from.extend(from);
+    }
+    Ok(())
 }

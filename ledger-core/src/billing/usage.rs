@@ -1,7 +1,8 @@
 //! What a tenant used in a period, as its records stand after corrections.
 //!
 //! A correction replaces the quantity of its record and nothing else; of several the last recorded
-//! counts, and zero voids the record: it is as if it had never been there.
+//! counts, and zero voids the record: it is as if it had never been there. The stream of a period
+//! stands for itself: a gauge that outlives its period is set anew at the beginning of the next.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +14,12 @@ use crate::event::{Event, usage};
 use crate::fold::{FoldError, Reached};
 use crate::id::{DeploymentSlug, TenantId};
 use crate::log::{Record, Revision};
-use crate::money::{Exact, ExactError, Quantity};
+use crate::money::{Quantity, Ratio};
 use crate::price::{Sources, Usage};
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
+
+const HOUR_MICROS: i128 = 3_600_000_000;
 
 /// One `usage-{tenant}.{period}` stream, as prices see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +38,7 @@ struct Metered {
     correction: Option<Correction>,
 }
 
-/// A gauge that was set. Its hours are metered, not recorded; until they are, it is only kept.
+/// A gauge that was set; its hours run until it is set again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct GaugeStood {
     at: Timestamp,
@@ -104,34 +107,73 @@ impl UsageFold {
 
     /// The deployments that records name.
     pub fn deployments(&self) -> impl Iterator<Item = &DeploymentSlug> {
-        self.recorded.values().filter_map(|it| it.as_recorded.deployment.as_ref())
+        let recorded = self.recorded.values().map(|it| &it.as_recorded.deployment);
+        recorded.chain(self.gauges.values().map(|it| &it.set.deployment)).flatten()
     }
 
-    /// The usage as a price sees it: in base units, kinds by their one name, in order of the log.
-    pub fn usage(&self) -> Result<Vec<Usage>, FactsError> {
+    /// The usage as a price sees it at an instant: in base units, kinds by their one name, records
+    /// in order of the log, then the hours of gauges.
+    pub fn usage(&self, until: Timestamp) -> Result<Vec<Usage>, FactsError> {
         let stream = self.stream();
         let mut usage = Vec::with_capacity(self.recorded.len());
         for (revision, metered) in &self.recorded {
             let it = &metered.as_recorded;
-            let mut from = Sources::one(stream.clone(), *revision);
-            if let Some(correction) = metered.correction {
-                if correction.quantity.is_zero() {
-                    continue;
-                }
-                from.extend(&Sources::one(stream.clone(), correction.revision));
-            }
-            let stated = metered.correction.map_or(it.quantity, |it| it.quantity);
+            let Some((stated, from)) = counted(&stream, *revision, it.quantity, metered.correction)
+            else {
+                continue;
+            };
+            let quantity = in_base_units(it, stated, *revision)?;
             usage.push(Usage {
                 at: metered.at,
                 deployment: it.deployment.clone(),
                 kind: canonical_kind(&it.kind),
-                quantity: in_base_units(it, stated, *revision)?,
+                quantity,
                 category: it.category.clone(),
                 resource: it.resource.clone(),
                 from,
             });
         }
+        self.add_gauges(until.min(self.period.ends_at()), &mut usage)?;
         Ok(usage)
+    }
+
+    /// A gauge's value times the hours it stood, day by day, because a day may begin another run.
+    fn add_gauges(&self, until: Timestamp, usage: &mut Vec<Usage>) -> Result<(), FactsError> {
+        let stream = self.stream();
+        let mut series = BTreeMap::<_, Vec<_>>::new();
+        for (revision, stood) in &self.gauges {
+            let counted = counted(&stream, *revision, stood.set.value, stood.correction);
+            if let Some((value, from)) = counted.filter(|_| stood.at < until) {
+                let it = &stood.set;
+                let gauge = (canonical_kind(&it.kind), &it.deployment, &it.resource);
+                series.entry(gauge).or_default().push((stood.at, *revision, value, from));
+            }
+        }
+        for ((kind, deployment, resource), mut values) in series {
+            values.sort_by_key(|it| (it.0, it.1));
+            let ends = values.iter().skip(1).map(|it| it.0).chain([until]).collect::<Vec<_>>();
+            for ((set_at, revision, value, from), end) in values.into_iter().zip(ends) {
+                let out_of_bounds = |source| FactsError::Usage { revision, source };
+                for day in self.period.each_day().filter(|_| !value.is_zero()) {
+                    let since = day.starts_at().max(set_at);
+                    let to = day.ends_at().unwrap_or(Timestamp::MAX).min(end);
+                    if since < to {
+                        let hours = Ratio::new(i128::from(to.micros_since(since)), HOUR_MICROS);
+                        let hours = hours.and_then(|it| it.checked_mul(Ratio::from(value)));
+                        usage.push(Usage {
+                            at: since,
+                            deployment: deployment.clone(),
+                            kind: kind.clone(),
+                            quantity: hours.map_err(out_of_bounds)?,
+                            category: None,
+                            resource: resource.clone(),
+                            from: from.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn stream(&self) -> Stream {
@@ -148,18 +190,28 @@ impl UsageFold {
     }
 }
 
+/// What a record says after its correction, and where both stand; nothing where it is void.
+fn counted(
+    stream: &Stream,
+    revision: Revision,
+    recorded: Quantity,
+    correction: Option<Correction>,
+) -> Option<(Quantity, Sources)> {
+    let mut from = Sources::one(stream.clone(), revision);
+    let Some(correction) = correction else { return Some((recorded, from)) };
+    from.extend(&Sources::one(stream.clone(), correction.revision));
+    (!correction.quantity.is_zero()).then_some((correction.quantity, from))
+}
+
 fn in_base_units(
     it: &usage::Recorded,
     stated: Quantity,
     revision: Revision,
-) -> Result<Quantity, FactsError> {
+) -> Result<Ratio, FactsError> {
+    let stated = Ratio::from(stated);
     let Some(unit) = &it.unit else { return Ok(stated) };
-    let size = units_in(unit).and_then(|it| i64::try_from(it).ok());
-    let size = size.ok_or_else(|| FactsError::Unit { revision, unit: unit.clone() })?;
-    if size == 1 {
-        return Ok(stated);
-    }
-    let quantity = stated.get().checked_mul(Exact::whole(size));
-    let quantity = quantity.and_then(|it| Quantity::new(it).map_err(|_| ExactError::Overflow));
+    let size = units_in(unit).ok_or_else(|| FactsError::Unit { revision, unit: unit.clone() })?;
+    let size = Ratio::new(i128::from(size), 1);
+    let quantity = size.and_then(|it| stated.checked_mul(it));
     quantity.map_err(|source| FactsError::Usage { revision, source })
 }

@@ -262,10 +262,32 @@ fn what_credit_paid_is_charged_as_drawn_and_what_went_back_is_not() {
     let basis = ledger.basis("pre", "2026-04");
     assert_eq!(basis.tenant.first_paid_at(), Some(at("2026-04-02")));
     let document = basis.price(RULES_VERSION, at("2026-05-01")).unwrap();
-    // 0.20 of 0.25 goes back to llm_tokens, drawn last, with its quantity; 0.05 to vm_hour.
-    assert_eq!(told(&document), ["usage 0 - 0.00", "usage 130 - 1.25"]);
+    // 0.25 goes back in proportion: 1.3005 - 0.1501... is 1.1504, 0.2 - 0.0999... is 0.1001.
+    assert_eq!(told(&document), ["usage 10 - 0.10", "usage 130 - 1.15"]);
     assert!(document.is_tax_included && document.lines.iter().all(|it| it.line.settled));
     assert_eq!((document.total, document.tax), (aud("1.25"), aud("0.11")));
+}
+
+#[test]
+fn a_gauge_runs_until_it_is_set_again_or_the_instant_asked() {
+    let mut ledger = studio();
+    let set = |value: &str| usage::GaugeSet {
+        kind: parsed("droplet_hours"),
+        value: parsed(value),
+        deployment: Some(parsed("shop")),
+        resource: None,
+    };
+    let stream = "usage-acme.2026-04";
+    ledger.tell(stream, "2026-04-02T12:00:00Z", set("3"));
+    let wrong = ledger.tell(stream, "2026-04-05", set("900"));
+    ledger.tell(stream, "2026-04-30T12:00:00Z", set("0"));
+    ledger.correct(wrong, "0");
+    // 28 days of 24 hours at 3 are 2016, of which 1488 are included.
+    let lines = ["plan_base 1 month 50.00", "overage 528 hour 5.28", "tax 1 - 5.53"];
+    check(&ledger, "2026-04", &lines, "60.81");
+    let usage = ledger.basis("acme", "2026-04").usage.usage(at("2026-04-03T06:00:00Z")).unwrap();
+    let hours = usage.iter().map(|it| it.quantity.to_string()).collect::<Vec<_>>();
+    assert_eq!(hours, ["36", "18"]);
 }
 
 #[test]
