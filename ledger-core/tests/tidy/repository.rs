@@ -50,7 +50,9 @@ impl Repository {
         let files = paths.into_iter().filter_map(|path| {
             // A file that was removed but not yet committed is still listed.
             let bytes = std::fs::read(root.join(&path)).ok()?;
-            Some(File { path, text: String::from_utf8(bytes).ok() })
+            // Golden bytes are bytes, also where they happen to be text.
+            let text = String::from_utf8(bytes).ok().filter(|_| !path.ends_with(".bin"));
+            Some(File { path, text })
         });
         Self { files: files.collect() }
     }
