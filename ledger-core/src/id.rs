@@ -60,42 +60,49 @@ pub enum IdError {
 }
 
 /// Which characters a kind of id may hold.
-struct Charset {
-    first: fn(char) -> bool,
-    rest: fn(char) -> bool,
-    allowed: &'static str,
+enum Charset {
+    /// Some of ASCII: a bit for each character, for the first place and for the others. Texts of
+    /// this kind are checked by the million, byte by byte.
+    Ascii { first: u128, rest: u128, allowed: &'static str },
+    /// Text of the world outside: whatever prints.
+    Printable,
 }
 
-const SLUG: Charset = Charset {
-    first: |c| c.is_ascii_lowercase() || c.is_ascii_digit(),
-    rest: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-',
+/// The set of these characters.
+const fn set(mut characters: &[u8]) -> u128 {
+    let mut bits = 0;
+    while let [first, rest @ ..] = characters {
+        bits |= 1 << *first;
+        characters = rest;
+    }
+    bits
+}
+
+const LOWER: u128 = set(b"abcdefghijklmnopqrstuvwxyz0123456789");
+const ALPHANUMERIC: u128 = LOWER | set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+const SLUG: Charset = Charset::Ascii {
+    first: LOWER,
+    rest: LOWER | set(b"-"),
     allowed: "lower-case letters, digits and hyphens, beginning with a letter or digit",
 };
 
-const DOTTED: Charset = Charset {
-    first: |c| c.is_ascii_lowercase() || c.is_ascii_digit(),
-    rest: |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'),
+const DOTTED: Charset = Charset::Ascii {
+    first: LOWER,
+    rest: LOWER | set(b"._-"),
     allowed: "lower-case letters, digits, '.', '_' and '-', beginning with a letter or digit",
 };
 
-const WORD: Charset = Charset {
-    first: |c| c.is_ascii_lowercase() || c.is_ascii_digit(),
-    rest: |c| c.is_ascii_lowercase() || c.is_ascii_digit(),
-    allowed: "lower-case letters and digits",
-};
+const WORD: Charset =
+    Charset::Ascii { first: LOWER, rest: LOWER, allowed: "lower-case letters and digits" };
 
-const CODE: Charset = Charset {
-    first: |c| c.is_ascii_alphanumeric(),
-    rest: |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'),
+const CODE: Charset = Charset::Ascii {
+    first: ALPHANUMERIC,
+    rest: ALPHANUMERIC | set(b"._-"),
     allowed: "letters, digits, '.', '_' and '-', beginning with a letter or digit",
 };
 
-/// Text of the world outside: whatever prints.
-const FOREIGN: Charset = Charset {
-    first: is_printable,
-    rest: is_printable,
-    allowed: "no control characters, no bidirectional overrides",
-};
+const FOREIGN: Charset = Charset::Printable;
 
 /// Whether a character may stand in a name that people read.
 pub fn is_printable(c: char) -> bool {
@@ -112,17 +119,30 @@ fn check(
     bytes_max: usize,
     charset: &Charset,
 ) -> Result<(), IdError> {
-    let Some(first) = text.chars().next() else {
+    let Some(first_byte) = text.as_bytes().first() else {
         return Err(IdError::Empty { noun });
     };
     if text.len() > bytes_max {
         return Err(IdError::TooLong { noun, bytes: text.len(), bytes_max });
     }
-    let allowed = charset.allowed;
-    if !(charset.first)(first) {
-        return Err(IdError::Character { noun, found: first, at: 0, allowed });
-    }
-    match text.char_indices().find(|(_, c)| !(charset.rest)(*c) && !(charset.first)(*c)) {
+    let (wrong, allowed) = match charset {
+        Charset::Ascii { first, rest, allowed } => {
+            let holds = |set: u128, byte: u8| byte < 128 && set >> byte & 1 == 1;
+            let at = if holds(*first, *first_byte) {
+                text.bytes().position(|byte| !holds(*rest, byte))
+            } else {
+                Some(0)
+            };
+            // The bytes before the first that is refused are ASCII, so a character begins there.
+            let wrong = at.and_then(|at| text.get(at..)?.chars().next().map(|found| (at, found)));
+            (wrong, *allowed)
+        }
+        Charset::Printable => (
+            text.char_indices().find(|(_, c)| !is_printable(*c)),
+            "no control characters, no bidirectional overrides",
+        ),
+    };
+    match wrong {
         Some((at, found)) => Err(IdError::Character { noun, found, at, allowed }),
         None => Ok(()),
     }
@@ -516,3 +536,6 @@ pub struct Key {
     /// Which event of those that one command makes, from 0.
     pub index: u32,
 }
+
+#[cfg(test)]
+mod tests;

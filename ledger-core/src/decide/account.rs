@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{FoldError, FoldProblem};
-use crate::event::account::{Event, SlotAllocated, TaxProfileSet, TenantRegistered};
+use crate::event::account::{
+    DiscountTierReached, Event, SlotAllocated, TaxProfileSet, TenantRegistered,
+};
 use crate::event::{self, enforcement};
 use crate::id::{CouponCode, InvoiceNumber, Key, PaymentRef, PlanCode, Provider, ReservationId};
 use crate::log::Record;
@@ -15,6 +17,7 @@ use crate::time::Timestamp;
 
 pub mod credit;
 pub mod guard;
+pub mod ladder;
 pub mod profile;
 pub mod purchase;
 pub mod slots;
@@ -73,6 +76,7 @@ pub struct Account {
     slots: BTreeMap<ReservationId, Option<SlotAllocated>>,
     grants: BTreeMap<ReservationId, guard::Grant>,
     coupons: BTreeSet<CouponCode>,
+    tier: Option<DiscountTierReached>,
 }
 
 impl Account {
@@ -199,8 +203,7 @@ impl Account {
             Event::CouponApplied(it) => {
                 self.coupons.insert(it.coupon.clone());
             }
-            // A tier is a matter of prices; what it is follows from the first payment.
-            Event::DiscountTierReached(_) => (),
+            Event::DiscountTierReached(it) => self.tier = Some(it.clone()),
             Event::CreditToppedUp(_)
             | Event::CreditDrawn(_)
             | Event::CreditReturned(_)
