@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use ledger_core::id::EventId;
 use ledger_core::log::embedded::{EmbeddedLog, Leaves, Options, Threads};
 use ledger_core::log::keeper::{Keeper, Salting, StoredTiles, prove};
 use ledger_core::log::storage::{FileSystem, Storage};
@@ -51,7 +52,10 @@ impl Sample {
         let (mut workload, mut model) = (Workload::new(seed), Model::new());
         for appends in [1, 120, 200] {
             for _ in 0..appends {
-                let append = workload.next(&model);
+                let mut append = workload.next(&model);
+                if model.len() % 3 == 1 {
+                    append.causation = Some(EventId::from_bytes([0x5a; 16]));
+                }
                 clock.pass(1_234_567);
                 let answer = sample.log.append(append.clone()).wait();
                 model.take(&append, &answer).unwrap();
