@@ -14,11 +14,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::id::{AddonCode, Category, CouponCode, Label, PlanCode, ResourceKind, Unit};
 use crate::money::{Currency, Exact, Money, Percent, Quantity, UnitPrice};
 
-mod book;
 mod model;
 mod read;
 
-pub use book::{Book, Offered, PriceFrom};
 pub use model::{Aggregation, PriceModel, Tier, canonical_kind, units_in};
 pub use read::{CatalogError, Problem, Reason};
 

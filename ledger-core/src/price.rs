@@ -8,9 +8,9 @@
 //! one keeps the old rule under the old version.
 
 mod discount;
+mod draw;
 mod explain;
 mod facts;
-mod gather;
 mod ladder;
 mod measure;
 mod model;
@@ -19,12 +19,12 @@ mod run;
 mod subject;
 mod tax;
 
+pub use draw::{Draw, draws};
 pub use explain::{Rule, Sources, Step};
 pub use facts::{
     AppliedCoupon, Attached, Bound, Charged, Deployment, EffectivePrice, Facts, Prepaid,
     PrepaidFor, Tax, Usage,
 };
-pub use gather::{Gather, GatherError};
 pub use ladder::{tier_at, tier_for};
 pub use model::charge;
 pub use quote::{HOURS_A_MONTH, Quote, QuoteError, QuotedResource, quote, quote_resources};

@@ -11,6 +11,7 @@ use crate::money::{Exact, Percent};
 use crate::time::Timestamp;
 
 mod answers;
+mod draws;
 mod models;
 mod rules;
 mod taxes;

@@ -1,0 +1,58 @@
+//! What prepaid usage costs when it is recorded: by kind, exact, before any rounding.
+
+use std::collections::BTreeMap;
+
+use super::explain::{Rule, Step};
+use super::facts::Facts;
+use super::{Draft, PriceError, QUANTITY_DECIMALS, subject};
+use crate::event::invoice::LineKind;
+use crate::id::ResourceKind;
+use crate::money::{Exact, ExactError, Money, Quantity, Ratio, Rounding};
+
+/// The cost of some usage of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draw {
+    /// The kind.
+    pub kind: ResourceKind,
+    /// How much of it was used, in base units.
+    pub quantity: Quantity,
+    /// What it costs; a price that no decimal number holds is rounded at the last decimal kept.
+    pub amount: Money,
+    /// Where the amount comes from.
+    pub explain: Step,
+}
+
+/// What the usage among the facts is drawn for, by kind; a kind that nothing prices draws nothing.
+///
+/// A record is drawn once, by the ladder of its own instant, and a later top-up never prices it
+/// again: the facts hold the records to settle and none that were settled before.
+pub fn draws(facts: &Facts) -> Result<Vec<Draw>, PriceError> {
+    let mut open = facts.clone();
+    open.is_prepaid = false;
+    let mut draft = Draft::new(&open);
+    subject::price_all(&open, &mut draft)?;
+    let mut by_kind = BTreeMap::<ResourceKind, Vec<Step>>::new();
+    for priced in draft.lines {
+        let is_metered = matches!(priced.line.kind, LineKind::Overage | LineKind::Usage);
+        let kind = priced.line.resource_kind.filter(|_| is_metered);
+        // Under the one rounding of a line lies its exact amount.
+        let exact = priced.explain.of.into_iter().next();
+        if let Some((kind, exact)) = kind.zip(exact) {
+            by_kind.entry(kind).or_default().push(exact);
+        }
+    }
+    by_kind.into_iter().map(|(kind, parts)| draw(facts, kind, parts)).collect()
+}
+
+fn draw(facts: &Facts, kind: ResourceKind, parts: Vec<Step>) -> Result<Draw, PriceError> {
+    let explain = Step::derive("drawn from credit", Rule::Sum, parts)?;
+    let amount = match explain.value.to_exact() {
+        Some(exact) => exact,
+        None => explain.value.round(Exact::SCALE_MAX, Rounding::default())?,
+    };
+    let used = facts.usage.iter().filter(|it| it.kind == kind && it.at <= facts.until);
+    let used = used.map(|it| it.quantity).try_fold(Ratio::ZERO, Ratio::checked_add)?;
+    let used = Step::given("used", used).shown(QUANTITY_DECIMALS)?;
+    let quantity = Quantity::new(used).map_err(|_| ExactError::Overflow)?;
+    Ok(Draw { kind, quantity, amount: Money::new(amount, facts.currency), explain })
+}

@@ -1,0 +1,71 @@
+//! Prepaid usage, drawn exactly.
+
+use super::*;
+
+fn quota_shop() -> Story {
+    let mut story = Story::of("2026-04", Currency::USD).resource_prices("2026-01-01", "quota-usd");
+    story.facts.is_prepaid = true;
+    story.facts.first_paid_at = Some(at("2026-04-01"));
+    story
+}
+
+#[track_caller]
+fn check_draws(story: &Story, expected: &[(&str, &str, &str)]) {
+    let draws = draws(&story.facts).unwrap();
+    let told = draws.iter().map(|it| {
+        assert_eq!(it.explain.verify(), Ok(()));
+        (it.kind.as_str(), it.quantity.to_string(), it.amount.amount().to_string())
+    });
+    let expected = expected.iter().map(|it| (it.0, it.1.to_owned(), it.2.to_owned()));
+    assert_eq!(told.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_draw_is_exact_to_the_last_token() {
+    let story = quota_shop().used_as("2026-04-02", "llm_tokens", "1", Some("llm")).used_as(
+        "2026-04-03",
+        "vm_hour",
+        "0.5",
+        Some("vm"),
+    );
+    check_draws(&story, &[("llm_tokens", "1", "0.00001"), ("vm_hour", "0.5", "0.005")]);
+}
+
+#[test]
+fn each_record_is_drawn_at_the_tier_of_its_instant() {
+    let story = quota_shop().used("2026-04-07T23:59:59Z", "hero_os_hour", "10").used(
+        "2026-04-08",
+        "hero_os_hour",
+        "10",
+    );
+    check_draws(&story, &[("hero_os_hour", "20", "0.75")]);
+}
+
+#[test]
+fn what_nothing_prices_draws_nothing() {
+    check_draws(&quota_shop().used("2026-04-02", "gpu_hour", "5"), &[]);
+}
+
+#[test]
+fn a_share_of_an_hour_is_drawn_to_the_last_decimal_kept() {
+    let mut story = quota_shop().used("2026-04-02", "vm_hour", "1");
+    story.facts.usage[0].quantity = Ratio::new(1, 3600).unwrap();
+    check_draws(&story, &[("vm_hour", "0.000278", "0.00000277777777777778")]);
+}
+
+#[test]
+fn the_draws_of_a_month_are_the_lines_of_its_invoice() {
+    let story = quota_shop()
+        .used_as("2026-04-02", "llm_tokens", "310", Some("llm"))
+        .used_as("2026-04-09", "llm_tokens", "620", Some("llm"))
+        .used("2026-04-03", "vm_hour", "100");
+    let mut invoiced = Story::of("2026-04", Currency::USD);
+    invoiced.facts.is_prepaid = true;
+    for draw in draws(&story.facts).unwrap() {
+        let what = PrepaidFor::Usage(draw.kind);
+        let (quantity, amount) = (draw.quantity, draw.amount);
+        invoiced.facts.prepaid.push(Prepaid { what, quantity, amount, from: Sources::NONE });
+    }
+    // 0.0031 + 0.0031 of tokens; hours of no category count as hero_os_hourly, but vm has no ladder.
+    check(&invoiced, &["usage 930 - 0.01", "usage 100 - 1.00"], "1.01");
+}
