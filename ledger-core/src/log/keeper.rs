@@ -348,6 +348,15 @@ impl Keeper {
         })
     }
 
+    /// Removes the kept checkpoints of those sizes that `is_kept` does not want; the last one stays
+    /// whatever it says. What was signed stays signed: a removed one may be shown by who has it.
+    pub fn thin(&mut self, is_kept: impl FnMut(u64) -> bool) -> Result<(), KeeperError> {
+        self.attempt(|storage, state, _| {
+            let last = state.signed_head().map(|head| head.size);
+            checkpoints::thin(storage.as_ref(), last, is_kept)
+        })
+    }
+
     /// Asks for the log from its first event, to write the tiles anew: for a tile that is lost or
     /// damaged inside the tree, which is found only by who reads it.
     pub fn rebuild(&mut self) -> Result<(), KeeperError> {

@@ -111,6 +111,23 @@ pub(super) fn sign(
     Ok(signed)
 }
 
+/// Removes kept checkpoints, never the last.
+pub(super) fn thin(
+    storage: &dyn Storage,
+    last: Option<u64>,
+    mut is_kept: impl FnMut(u64) -> bool,
+) -> Result<(), KeeperError> {
+    let mut removed = false;
+    for size in sizes(storage)? {
+        if Some(size) != last && !is_kept(size) {
+            let path = path_of(size);
+            storage.remove(&path).during(&path)?;
+            removed = true;
+        }
+    }
+    if removed { storage.sync_dir(ALL).during(ALL) } else { Ok(()) }
+}
+
 fn keep(storage: &dyn Storage, signed: &Signed) -> Result<(), KeeperError> {
     let path = path_of(signed.checkpoint.head.size);
     let again = || replace(storage, &path, &signed.bytes, Readers::Anybody);

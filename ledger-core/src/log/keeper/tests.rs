@@ -297,6 +297,21 @@ fn one_copy_of_the_last_checkpoint_is_enough() {
 }
 
 #[test]
+fn checkpoints_are_thinned_and_the_last_one_stays() {
+    let disk = SimulatedDisk::new();
+    for size in [2, 4, 6, 8] {
+        kept(&disk, size);
+    }
+    let mut keeper = open(&disk).unwrap();
+    keeper.thin(|size| size == 4).unwrap();
+    assert_eq!(checkpoint_sizes(&storage(&disk)).unwrap(), [4, 8]);
+    let disk = disk.crashed(&mut Nothing, HARSHNESS);
+    assert_eq!(checkpoint_sizes(&storage(&disk)).unwrap(), [4, 8]);
+    let log = leaves(9);
+    assert_eq!(sign(&mut open(&disk).unwrap(), &log).unwrap(), Some(head_of(&log)));
+}
+
+#[test]
 fn a_fork_is_refused_wherever_it_comes_from() {
     let (disk, fork) = (SimulatedDisk::new(), SimulatedDisk::new());
     let mut keeper = kept(&disk, 8);
