@@ -183,6 +183,7 @@ pub(crate) mod flag {
 }
 
 /// The flags of a record's optional parts, without that of its time of recording.
+#[inline]
 pub(crate) fn parts_of(record: &RawRecord<'_>) -> u8 {
     let mut flags = 0;
     if let Some(key) = &record.key {
@@ -198,18 +199,21 @@ pub(crate) fn parts_of(record: &RawRecord<'_>) -> u8 {
 /// Adds a record to a frame. Its position is not written: rows count from the frame's first.
 ///
 /// The caller keeps the limits of the contract; a record outside them does not decode.
+#[inline]
 pub(crate) fn encode(record: &RawRecord<'_>, base: &RowBase, out: &mut Vec<u8>) {
     let recorded = record.recorded_at.wrapping_sub(base.recorded_at);
     let flags = parts_of(record) | if recorded == 0 { 0 } else { flag::RECORDED_AT };
-    out.push(flags);
-    varint::put(u64::from(record.stream), out);
-    varint::put(u64::from(record.wire), out);
-    varint::put(u64::from(record.actor), out);
-    varint::put(record.revision, out);
-    varint::put(zigzag(record.occurred_at.wrapping_sub(base.occurred_at)), out);
+    // The integers are gathered first: one check of the room in `out` instead of one for each.
+    let mut head = varint::Gathered::new(flags);
+    head.put(u64::from(record.stream));
+    head.put(u64::from(record.wire));
+    head.put(u64::from(record.actor));
+    head.put(record.revision);
+    head.put(zigzag(record.occurred_at.wrapping_sub(base.occurred_at)));
     if recorded != 0 {
-        varint::put(zigzag(recorded), out);
+        head.put(zigzag(recorded));
     }
+    out.extend_from_slice(head.bytes());
     if let Some(causation) = &record.causation {
         out.extend_from_slice(causation);
     }
@@ -242,6 +246,7 @@ pub(crate) fn encode_name(name: &NameDefinition<'_>, out: &mut Vec<u8>) {
 }
 
 /// Takes one row off the front. The input is unspecified after an error.
+#[inline]
 pub(crate) fn decode<'a>(input: &mut &'a [u8], base: &RowBase) -> Result<Entry<'a>, RowError> {
     let flags = varint::byte(input)?;
     if flags & flag::NAME != 0 {
@@ -286,6 +291,7 @@ pub(crate) fn decode<'a>(input: &mut &'a [u8], base: &RowBase) -> Result<Entry<'
     }))
 }
 
+#[inline]
 fn decode_key<'a>(flags: u8, input: &mut &'a [u8]) -> Result<RawKey<'a>, RowError> {
     let source = varint::take_u32(input)?;
     let index = if flags & flag::KEY_INDEX == 0 {
@@ -323,6 +329,7 @@ fn decode_name<'a>(flags: u8, input: &mut &'a [u8]) -> Result<NameDefinition<'a>
 }
 
 /// Takes so many bytes off the front.
+#[inline]
 pub(crate) fn slice<'a>(input: &mut &'a [u8], length: usize) -> Result<&'a [u8], RowError> {
     let (taken, rest) = input.split_at_checked(length).ok_or(RowError::Short)?;
     *input = rest;
@@ -330,6 +337,7 @@ pub(crate) fn slice<'a>(input: &mut &'a [u8], length: usize) -> Result<&'a [u8],
 }
 
 /// Takes a fixed number of bytes off the front.
+#[inline]
 pub(crate) fn array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], RowError> {
     let (taken, rest) = input.split_first_chunk().ok_or(RowError::Short)?;
     *input = rest;

@@ -147,6 +147,7 @@ impl Sealed {
     }
 
     /// SHA-256 of the file but for its footer: the identity of what was sealed.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for tools that compare copies"))]
     pub(crate) const fn digest(&self) -> &[u8; 32] {
         &self.footer.digest
     }
@@ -221,6 +222,20 @@ impl Sealed {
         Ok(found)
     }
 
+    /// The name of the stream with a number.
+    pub(crate) fn stream_name(&self, number: u32) -> Result<Option<String>, SealedError> {
+        let after = self.pages.partition_point(|page| page.first <= number);
+        let Some(page) = after.checked_sub(1).and_then(|place| self.pages.get(place)) else {
+            return Ok(None);
+        };
+        let mut found = None;
+        self.page(page, |name, stream| {
+            found = (stream.number == number).then(|| name.to_owned());
+            found.is_none()
+        })?;
+        Ok(found)
+    }
+
     fn page(
         &self,
         page: &Page,
@@ -233,16 +248,28 @@ impl Sealed {
             .map_err(|fault| self.damaged(Part::Directory, page.offset, fault))
     }
 
-    /// Reads every record from a position on, in order of position.
+    /// Reads every record from a position on, in order of position. After an error the buffer
+    /// holds none.
     pub(crate) fn read_from(&self, from: u64, buffer: &mut Buffer) -> Result<(), SealedError> {
+        let read = self.fill(from, buffer);
+        if read.is_err() {
+            buffer.arena.clear();
+        }
+        read
+    }
+
+    fn fill(&self, from: u64, buffer: &mut Buffer) -> Result<(), SealedError> {
         let Facts { first_position, count, .. } = self.footer.facts;
         let from = from.clamp(first_position, first_position + count);
         let missing = first_position + count - from;
         let is_needed = self.blocks_from(from - first_position)?;
         let Buffer { arena, unpacker, stored } = buffer;
-        arena.clear();
         let too_large = |_| self.damaged(Part::File, 0, Fault::Oversize);
-        arena.heads.resize(usize::try_from(missing).map_err(too_large)?, Default::default());
+        let heads = usize::try_from(missing).map_err(too_large)?;
+        // What the last read left is written over: each place once, which the bits see to.
+        arena.heads.resize(heads, Default::default());
+        arena.bytes.clear();
+        let mut is_placed = vec![0_u64; heads.div_ceil(64)];
         let limits = self.limits();
         let mut placed = 0;
         for (block, is_needed) in self.blocks.iter().zip(is_needed) {
@@ -254,10 +281,14 @@ impl Sealed {
             let unpacked = unpacker.unpack(stored, block, &limits, &mut arena.bytes, |head| {
                 let Some(place) = head.position.checked_sub(from) else { return Ok(()) };
                 let twice = Fault::Misplaced { what: "two records", position: head.position };
-                let slot = usize::try_from(place).ok().and_then(|place| heads.get_mut(place));
-                match slot {
-                    Some(slot) if slot.position == 0 => *slot = head,
-                    Some(_) | None => return Err(twice),
+                let place = usize::try_from(place).unwrap_or(usize::MAX);
+                let bit = 1 << (place % 64);
+                match (heads.get_mut(place), is_placed.get_mut(place / 64)) {
+                    (Some(slot), Some(bits)) if *bits & bit == 0 => {
+                        *bits |= bit;
+                        *slot = head;
+                    }
+                    _ => return Err(twice),
                 }
                 placed += 1;
                 Ok(())
@@ -265,9 +296,12 @@ impl Sealed {
             unpacked.map_err(|fault| self.damaged(Part::Block, block.offset, fault))?;
         }
         if placed != missing {
-            let first = arena.heads.iter().position(|head| head.position == 0).unwrap_or(0);
-            let position = from + first as u64;
-            let fault = Fault::Misplaced { what: "no record", position };
+            let is_there = |place: &u64| {
+                let bits = usize::try_from(place / 64).ok().and_then(|at| is_placed.get(at));
+                bits.is_some_and(|bits| bits & (1 << (place % 64)) != 0)
+            };
+            let first = (0..missing).find(|place| !is_there(place)).unwrap_or(0);
+            let fault = Fault::Misplaced { what: "no record", position: from + first };
             return Err(self.damaged(Part::Block, HEADER_BYTES as u64, fault));
         }
         Ok(())
@@ -411,6 +445,7 @@ impl StreamCursor {
     }
 
     /// Newest first, from below a revision on.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reader asks by ranges of revisions"))]
     pub(crate) fn backwards(stream: &StreamEntry, until: u64) -> Self {
         let from = stream.first_revision;
         let until = until.min(from + stream.count);

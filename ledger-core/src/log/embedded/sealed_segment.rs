@@ -100,14 +100,7 @@ impl SealedSegment {
 
     /// The small lists of names, with one stream as number 0.
     fn names_for(&self, number: u32) -> Result<Names, ReadError> {
-        let mut found = None;
-        let visited = self.sealed.streams(|name, stream| {
-            if stream.number == number {
-                found = Some(name.to_owned());
-            }
-            found.is_none()
-        });
-        visited.map_err(|error| self.failed(error))?;
+        let found = self.sealed.stream_name(number).map_err(|error| self.failed(error))?;
         let mut names = self.sealed.names_but_streams().map_err(|error| self.failed(error))?;
         if let Some(text) = found {
             self.name(&mut names, &text)?;

@@ -142,7 +142,14 @@ prop_compose! {
     }
 }
 
+fn cases() -> ProptestConfig {
+    let cases = if std::env::var_os("CI").is_some() { 10_000 } else { 256 };
+    ProptestConfig { cases, ..ProptestConfig::default() }
+}
+
 proptest! {
+    #![proptest_config(cases())]
+
     #[test]
     fn what_is_encoded_decodes_to_itself_and_leaves_the_rest(owned in owned()) {
         let record = owned.raw();

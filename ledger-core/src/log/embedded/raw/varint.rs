@@ -39,6 +39,45 @@ const fn low_bits(value: u64) -> u8 {
     (value & 0x7f) as u8
 }
 
+/// A byte and the few integers after it.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    bytes: [u8; 1 + 6 * BYTES_MAX],
+    length: usize,
+}
+
+impl Gathered {
+    #[inline]
+    pub(crate) const fn new(first: u8) -> Self {
+        let mut bytes = [0; _];
+        bytes[0] = first;
+        Self { bytes, length: 1 }
+    }
+
+    /// Adds one of at most six integers.
+    #[inline]
+    pub(crate) fn put(&mut self, mut value: u64) {
+        let mut room = self.bytes.iter_mut().skip(self.length);
+        while value >= 0x80 {
+            if let Some(byte) = room.next() {
+                *byte = low_bits(value) | 0x80;
+            }
+            self.length += 1;
+            value >>= 7;
+        }
+        if let Some(byte) = room.next() {
+            *byte = low_bits(value);
+        }
+        self.length += 1;
+    }
+
+    /// What was put.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).expect("six integers fit")
+    }
+}
+
 /// Takes one byte off the front.
 #[inline]
 pub(crate) fn byte(input: &mut &[u8]) -> Result<u8, VarintError> {

@@ -101,6 +101,73 @@ pub(super) fn decode(
     values: &mut &[u8],
     bytes: &mut Vec<u8>,
 ) -> Result<(), Fault> {
+    let (mut quick_shape, mut quick_values) = (*shape, *values);
+    let mut made = [0; QUICK_BYTES];
+    let quick = decode_quick(reference, &mut quick_shape, &mut quick_values, bytes, &mut made);
+    if let Some(body) = quick.and_then(|length| made.get(..length)) {
+        bytes.extend_from_slice(body);
+        (*shape, *values) = (quick_shape, quick_values);
+        return Ok(());
+    }
+    decode_any(reference, shape, values, bytes)
+}
+
+/// The most bytes of a body that is made in whole steps.
+const QUICK_BYTES: usize = 256;
+/// What is copied at once, wanted or not: a copy of known length costs no call.
+const STEP_BYTES: usize = 16;
+
+/// The length of the body in `made`; `None` for whatever is large, near an end or wrong.
+#[inline]
+fn decode_quick(
+    reference: (u32, u32),
+    shape: &mut &[u8],
+    values: &mut &[u8],
+    bytes: &[u8],
+    made: &mut [u8; QUICK_BYTES],
+) -> Option<usize> {
+    let mut from = bytes.get(reference.0 as usize..)?;
+    let mut left = reference.1 as usize;
+    let mut length = 0;
+    for _ in 0..varint::take(shape).ok()? {
+        let copy = varint::take_len(shape).ok()?;
+        let counts = varint::byte(shape).ok()?;
+        let insert = count(counts >> 4, shape).ok()?;
+        let skip = count(counts & 0x0f, shape).ok()?;
+        let passed = copy.checked_add(skip).filter(|passed| *passed <= left)?;
+        copy_steps(from, copy, made, &mut length)?;
+        copy_steps(values, insert, made, &mut length)?;
+        *values = values.get(insert..)?;
+        from = from.get(passed..)?;
+        left -= passed;
+    }
+    copy_steps(from, left, made, &mut length)?;
+    Some(length)
+}
+
+#[inline]
+fn copy_steps(
+    from: &[u8],
+    count: usize,
+    made: &mut [u8; QUICK_BYTES],
+    length: &mut usize,
+) -> Option<()> {
+    let mut done = 0;
+    while done < count {
+        let step: &[u8; STEP_BYTES] = from.get(done..)?.first_chunk()?;
+        *made.get_mut(*length + done..)?.first_chunk_mut()? = *step;
+        done += STEP_BYTES;
+    }
+    *length += count;
+    Some(())
+}
+
+fn decode_any(
+    reference: (u32, u32),
+    shape: &mut &[u8],
+    values: &mut &[u8],
+    bytes: &mut Vec<u8>,
+) -> Result<(), Fault> {
     let begin = bytes.len();
     let mut at = reference.0 as usize;
     let end = at + reference.1 as usize;

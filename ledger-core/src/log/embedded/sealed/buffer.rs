@@ -21,11 +21,6 @@ impl Buffer {
         })
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.arena.heads.len()
-    }
-
     /// The record at a place of the last read.
     pub(crate) fn get(&self, place: usize) -> Option<RawRecord<'_>> {
         self.arena.get(place)

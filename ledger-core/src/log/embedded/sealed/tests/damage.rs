@@ -148,7 +148,8 @@ proptest! {
             prop_assert_eq!(names.texts(NameKind::Wire).len(), few as usize);
         }
         let checksum = crc32c::crc32c(&bytes);
-        let page = Page { offset: 0, length: 200, checksum, first: 0, streams: few, name: "a".into() };
+        let name = "a".into();
+        let page = Page { offset: 0, length: 200, checksum, first: 0, streams: few, name };
         let mut visited = 0;
         let read = directory::decode(&page, &bytes, (1, 1 + count), |_, stream| {
             assert!(stream.count <= count);

@@ -54,7 +54,7 @@ proptest! {
         let mut found = Vec::new();
         for page in 0..table.pages() {
             let (offset, length) = table.page(page);
-            let (offset, length) = (usize::try_from(offset).unwrap(), usize::try_from(length).unwrap());
+            let [offset, length] = [offset, length].map(|it| usize::try_from(it).unwrap());
             prop_assert_eq!(found.len() as u64, Positions::first_of(page));
             found.extend(table.decode(page, &bytes[offset..offset + length]).unwrap());
         }
@@ -62,7 +62,10 @@ proptest! {
     }
 
     #[test]
-    fn names_in_order_come_back_and_out_of_order_do_not(a in "[a-c\u{e9}]{1,6}", b in "[a-c\u{e9}]{1,6}") {
+    fn names_in_order_come_back_and_out_of_order_do_not(
+        a in "[a-c\u{e9}]{1,6}",
+        b in "[a-c\u{e9}]{1,6}",
+    ) {
         let mut bytes = Vec::new();
         put("", &a, &mut bytes);
         put(&a, &b, &mut bytes);
