@@ -20,6 +20,7 @@ macro_rules! arbitrary {
 }
 
 pub mod catalog;
+pub mod conformance;
 pub mod clock;
 pub mod crash;
 pub mod disk;
