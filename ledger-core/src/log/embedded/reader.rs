@@ -4,7 +4,7 @@
 //! says is acknowledged: the mark is written after the data is durable and read before the data is
 //! looked for. What vanishes under it was sealed meanwhile, so it looks again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use super::index;
 use super::open_error::OpenError;
 use super::outside;
 use super::recovery;
-use super::shared::{Part, Shared};
+use super::raw::NameKind;
+use super::shared::{Part, Shared, visible_events};
 use super::spelled::Spelled;
 use super::spelling;
 
@@ -161,6 +162,26 @@ impl LogReader {
             }
         }
         Ok(None)
+    }
+
+    /// The names of streams that begin so, in order.
+    pub fn streams(&self, prefix: &str) -> Result<BTreeSet<String>, ReadError> {
+        let head = self.shared.head();
+        let view = self.shared.view();
+        let mut names = BTreeSet::new();
+        for sealed in view.sealed() {
+            sealed.streams(prefix, &mut names)?;
+        }
+        for tail in view.tails() {
+            let index = tail.read();
+            let visible = visible_events(tail, head);
+            for (number, name) in (0_u32..).zip(index.names.texts(NameKind::Stream)) {
+                if name.starts_with(prefix) && index.head_of(number, visible).is_some() {
+                    names.insert(name.to_string());
+                }
+            }
+        }
+        Ok(names)
     }
 
     /// Checks every byte of every sealed segment.

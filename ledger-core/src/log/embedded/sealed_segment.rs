@@ -1,5 +1,6 @@
 //! A sealed segment as the log uses it: asked by name and position, answered in spelled records.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -71,6 +72,22 @@ impl SealedSegment {
 
     pub(crate) fn last_recorded_at(&self) -> i64 {
         self.sealed.facts().last_recorded_at
+    }
+
+    /// Adds the names of streams that begin so.
+    pub(crate) fn streams(
+        &self,
+        prefix: &str,
+        names: &mut BTreeSet<String>,
+    ) -> Result<(), ReadError> {
+        let visited = self.sealed.streams(|name, _| {
+            if name.starts_with(prefix) {
+                names.insert(name.to_owned());
+            }
+            // They come in order of name.
+            name < prefix || name.starts_with(prefix)
+        });
+        visited.map_err(|error| self.failed(error))
     }
 
     /// Checks every byte of the file.
