@@ -4,21 +4,31 @@
 //! All of it is pure. What an invoice rests on is read by a function that the caller passes in, up
 //! to one position of the log: whoever reads the same prefix gets the same document, to the byte.
 
+mod audit;
 mod catalog;
 mod deployment;
 mod digest;
+mod explain;
 mod facts;
+mod issue;
+mod issued;
+mod register;
 mod tenant;
 mod usage;
 
+pub use audit::{AuditError, Difference, Found, LinePart, Quote, Verdict, audit};
 pub use catalog::CatalogFold;
 pub use deployment::{DeploymentFold, Link};
 pub use digest::{DigestError, Digests, RecordMissing, record_digest};
+pub use explain::{CappedUsage, ExplainedLine, Explanation, UnpricedUsage, explain};
 pub use facts::{FactsError, facts};
+pub use issue::{Done, IssueError, Preview, Rollup, Step, Terms, next, preview};
+pub use issued::{InvoiceFold, IssuedInvoice};
+pub use register::{RegisterFold, Taken};
 pub use tenant::TenantFold;
 pub use usage::UsageFold;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::invoice::Line;
 use crate::fold::FoldError;
@@ -47,7 +57,7 @@ pub enum GatherError {
         stream: Stream,
         /// Where and why.
         #[source]
-        source: FoldError,
+        source: Box<FoldError>,
     },
     /// A record has no digest.
     #[error("position {position} has no digest")]
@@ -142,8 +152,9 @@ impl Basis {
             return Err(BasisError::RulesUnknown { rules });
         }
         let mut document = price::price(&self.facts(until)?)?;
+        let mut named = BTreeSet::new();
         let seal = |it: Priced| {
-            let provenance = self.digests.seal(it.line.provenance)?;
+            let provenance = self.digests.seal(it.line.provenance, &mut named)?;
             Ok(Priced { line: Line { provenance, ..it.line }, ..it })
         };
         let lines = document.lines.into_iter().map(seal);
@@ -175,8 +186,10 @@ impl<R: FnMut(&Stream) -> Result<Records, ReadError>> Gather<'_, R> {
             let digested = self.digests.add(&record);
             digested.map_err(|source| GatherError::Digest { position, source })?;
             let folded = fold(state, &record);
-            state =
-                folded.map_err(|source| GatherError::Fold { stream: stream.clone(), source })?;
+            state = folded.map_err(|source| {
+                let (stream, source) = (stream.clone(), Box::new(source));
+                GatherError::Fold { stream, source }
+            })?;
         }
         Ok(state)
     }

@@ -5,7 +5,7 @@
 //! the wire name (each with its length as a big-endian `u16` before it), then revision, occurred_at
 //! and recorded_at as eight big-endian bytes each, then the body part as `proof` defines it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -126,8 +126,19 @@ impl Digests {
     }
 
     /// A line's provenance, with few enough spans for an event and the digest filled in.
-    pub(super) fn seal(&self, provenance: Provenance) -> Result<Provenance, RecordMissing> {
-        let sources = joined(provenance.sources, SPANS_MAX);
+    ///
+    /// A tax or a discount rests on all lines before it, and so on the streams that those `named`;
+    /// where they are more than one line holds, it names what it adds to them.
+    pub(super) fn seal(
+        &self,
+        provenance: Provenance,
+        named: &mut BTreeSet<Stream>,
+    ) -> Result<Provenance, RecordMissing> {
+        let mut sources = joined(provenance.sources, SPANS_MAX);
+        if sources.len() > SPANS_MAX {
+            sources.retain(|it| !named.contains(&it.stream));
+        }
+        named.extend(sources.iter().map(|it| it.stream.clone()));
         let sha256 = self.of(&sources)?;
         Ok(Provenance { sources, sha256 })
     }

@@ -16,6 +16,8 @@ use crate::money::{Currency, Rounding};
 use crate::price::Document;
 
 mod answers;
+mod audits;
+mod process;
 mod properties;
 
 pub(super) const LEDGER: LedgerId = LedgerId::from_bytes([7; 16]);
@@ -173,9 +175,9 @@ impl Ledger {
     }
 
     pub(super) fn deployments(&self, tenant: &str) -> Vec<DeploymentSlug> {
-        let slug = |it: &Stream| match it {
-            Stream::Deployment(of, slug) if of.as_str() == tenant => Some(slug.clone()),
-            _ => None,
+        let slug = |it: &Stream| {
+            let Stream::Deployment(of, slug) = it else { return None };
+            (of.as_str() == tenant).then(|| slug.clone())
         };
         self.streams.keys().filter_map(slug).collect()
     }
@@ -198,18 +200,9 @@ pub(super) fn told(document: &Document) -> Vec<String> {
 }
 
 pub(super) fn tell(line: &Line) -> String {
-    let kind = match line.kind {
-        LineKind::PlanBase => "plan_base",
-        LineKind::Addon => "addon",
-        LineKind::Overage => "overage",
-        LineKind::Usage => "usage",
-        LineKind::Term => "term",
-        LineKind::Adjustment => "adjustment",
-        LineKind::Discount => "discount",
-        LineKind::Commitment => "commitment",
-        LineKind::Tax => "tax",
-    };
     let unit = line.unit.as_ref().map_or("-", |it| it.as_str());
+    let kind = serde_json::to_value(line.kind).unwrap();
+    let kind = kind.as_str().unwrap();
     format!("{kind} {} {unit} {}", line.quantity, line.amount.amount_text())
 }
 

@@ -151,10 +151,9 @@ proptest! {
             let stream = streams.into_iter().map(parsed::<Stream>).find(|it| event.belongs_in(it));
             let Some(stream) = stream else { continue };
             // Usage of another month is refused before anything else is looked at.
-            let occurred_at = match &stream {
-                Stream::Usage(..) if occurred_at.period() != parsed("2026-04") => at("2026-04-09"),
-                _ => occurred_at,
-            };
+            let is_outside = occurred_at.period() != parsed("2026-04");
+            let is_refused = matches!(stream, Stream::Usage(..)) && is_outside;
+            let occurred_at = if is_refused { at("2026-04-09") } else { occurred_at };
             let new = NewEvent { event, occurred_at, key: None, fingerprint: None };
             // An event that does not fold stays out, so that those after it are met too.
             let mut grown = ledger.clone();

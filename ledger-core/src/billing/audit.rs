@@ -1,0 +1,337 @@
+//! The audit of an invoice: the log is folded as far as the invoice knew it, priced by the rules it
+//! names, and compared with what was issued, line by line and to the digest of every record.
+//!
+//! What differs is told with the records as they are found now. Where the records cannot be read,
+//! or the rules are not known, there is no verdict: an audit never guesses.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::explain::{kind_word, paired};
+use super::issue::totals;
+use super::{Basis, BasisError, GatherError};
+use crate::event::invoice::{Document, Line, Totals};
+use crate::id::{DeploymentSlug, TenantId};
+use crate::log::{Position, ReadError, Records, Revision};
+use crate::money::Money;
+use crate::price::Priced;
+use crate::stream::Stream;
+use crate::time::BillingPeriod;
+
+/// The most records that are quoted for one difference.
+const QUOTES_MAX: usize = 16;
+
+/// What an audit found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// Whether the log makes this very invoice.
+    pub matches: bool,
+    /// How many lines were compared.
+    pub lines: usize,
+    /// The rules that were applied.
+    pub rules: u16,
+    /// How much of the log was folded.
+    pub folded_to: Position,
+    /// All that differs.
+    pub differences: Vec<Difference>,
+}
+
+/// One thing in which log and invoice differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Difference {
+    /// The log makes another line.
+    Line {
+        /// Which line of the invoice, from 1.
+        number: usize,
+        /// In what they differ.
+        parts: Vec<LinePart>,
+        /// As it was issued.
+        issued: Box<Line>,
+        /// As the log makes it.
+        made: Box<Line>,
+        /// The records behind it, as they are now.
+        found: Found,
+    },
+    /// The log makes no such line.
+    LineTooMany {
+        /// Which line of the invoice, from 1.
+        number: usize,
+        /// As it was issued.
+        issued: Box<Line>,
+        /// The records it names, as they are now.
+        found: Found,
+    },
+    /// The log makes a line that was not issued.
+    LineMissing {
+        /// As the log makes it.
+        made: Box<Line>,
+        /// The records behind it.
+        found: Found,
+    },
+    /// The totals are not what the log makes.
+    Totals {
+        /// As they were issued.
+        issued: Box<Totals>,
+        /// As the log makes them.
+        made: Box<Totals>,
+    },
+    /// The lines of the invoice do not add up to its own total.
+    Sum {
+        /// What its lines add up to, where they add up at all.
+        lines: Option<Money>,
+        /// What it says.
+        gross: Money,
+    },
+}
+
+/// In what two lines may differ that are the same line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinePart {
+    /// How much is charged for.
+    Quantity,
+    /// What the quantity counts.
+    Unit,
+    /// The price of one unit.
+    UnitPrice,
+    /// What it comes to.
+    Amount,
+    /// Whether tax counts it.
+    Taxable,
+    /// Whether credit had paid for it.
+    Settled,
+    /// Which records it was made from.
+    Sources,
+    /// What those records say.
+    Digest,
+}
+
+/// Records as they are found now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// How many there are.
+    pub records: u64,
+    /// The first of them.
+    pub quoted: Vec<Quote>,
+}
+
+/// One record, quoted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quote {
+    /// Its place in the log.
+    pub position: Position,
+    /// Its stream.
+    pub stream: Stream,
+    /// Its place in the stream.
+    pub revision: Revision,
+    /// The whole record as JSON.
+    pub record: String,
+}
+
+/// Why there is no verdict.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuditError {
+    /// What the invoice rests on cannot be gathered.
+    #[error("what the invoice rests on cannot be gathered")]
+    Gather(#[source] GatherError),
+    /// It has no price, or none by rules that are known here.
+    #[error("what the invoice rests on cannot be priced")]
+    Price(#[source] BasisError),
+    /// A record that is to be quoted cannot be read again.
+    #[error("{stream} cannot be read again")]
+    Quote {
+        /// The stream.
+        stream: Stream,
+        /// What the log said.
+        #[source]
+        source: ReadError,
+    },
+}
+
+/// Audits an issued document. `read` gives a stream from its first record on. The deployments that
+/// its lines or its usage name are looked at by themselves; any others that are given must have
+/// been without a charge.
+pub fn audit(
+    tenant: &TenantId,
+    period: BillingPeriod,
+    document: &Document,
+    deployments: impl IntoIterator<Item = DeploymentSlug>,
+    mut read: impl FnMut(&Stream) -> Result<Records, ReadError>,
+) -> Result<Verdict, AuditError> {
+    let named = document.lines.iter().filter_map(|it| it.deployment.clone());
+    let deployments = named.chain(deployments).collect::<Vec<_>>();
+    let folded_to = document.folded_to;
+    let basis = Basis::gather(tenant, period, deployments, folded_to, &mut read);
+    let basis = basis.map_err(AuditError::Gather)?;
+    let priced = basis.price(document.rules, period.ends_at()).map_err(AuditError::Price)?;
+    let made_totals = totals(&priced);
+    let mut quotes = Quotes { folded_to, read: &mut read };
+    let mut differences = Vec::new();
+    let (pairs, missing) = paired(&document.lines, priced.lines);
+    for (number, (issued, made)) in (1..).zip(document.lines.iter().zip(pairs)) {
+        let Some(Priced { line: made, .. }) = made else {
+            let (issued, found) = (Box::new(issued.clone()), quotes.of(issued)?);
+            differences.push(Difference::LineTooMany { number, issued, found });
+            continue;
+        };
+        let parts = differing(issued, &made);
+        if !parts.is_empty() {
+            let found = quotes.of(&made)?;
+            let (issued, made) = (Box::new(issued.clone()), Box::new(made));
+            differences.push(Difference::Line { number, parts, issued, made, found });
+        }
+    }
+    for Priced { line, .. } in missing {
+        let found = quotes.of(&line)?;
+        differences.push(Difference::LineMissing { made: Box::new(line), found });
+    }
+    if document.totals != made_totals {
+        let (issued, made) = (Box::new(document.totals.clone()), Box::new(made_totals));
+        differences.push(Difference::Totals { issued, made });
+    }
+    let gross = document.totals.gross;
+    let lines = Money::sum(gross.currency(), document.lines.iter().map(|it| it.amount)).ok();
+    if lines != Some(gross) {
+        differences.push(Difference::Sum { lines, gross });
+    }
+    Ok(Verdict {
+        matches: differences.is_empty(),
+        lines: document.lines.len(),
+        rules: document.rules,
+        folded_to,
+        differences,
+    })
+}
+
+fn differing(issued: &Line, made: &Line) -> Vec<LinePart> {
+    let compared = [
+        (LinePart::Quantity, issued.quantity == made.quantity),
+        (LinePart::Unit, issued.unit == made.unit),
+        (LinePart::UnitPrice, issued.unit_price == made.unit_price),
+        (LinePart::Amount, issued.amount == made.amount),
+        (LinePart::Taxable, issued.taxable == made.taxable),
+        (LinePart::Settled, issued.settled == made.settled),
+        (LinePart::Sources, issued.provenance.sources == made.provenance.sources),
+        (LinePart::Digest, issued.provenance.sha256 == made.provenance.sha256),
+    ];
+    compared.into_iter().filter(|it| !it.1).map(|it| it.0).collect()
+}
+
+struct Quotes<'a, R> {
+    folded_to: Position,
+    read: &'a mut R,
+}
+
+impl<R: FnMut(&Stream) -> Result<Records, ReadError>> Quotes<'_, R> {
+    /// The records that a line names, read again: they are not kept while all is well.
+    fn of(&mut self, line: &Line) -> Result<Found, AuditError> {
+        let mut found = Found::default();
+        for span in &line.provenance.sources {
+            let stream = &span.stream;
+            let unread = |source| AuditError::Quote { stream: stream.clone(), source };
+            for record in (self.read)(stream).map_err(unread)? {
+                let record = record.map_err(unread)?;
+                if record.revision > span.last || record.position > self.folded_to {
+                    break;
+                }
+                if record.revision < span.first {
+                    continue;
+                }
+                found.records = found.records.saturating_add(1);
+                if found.quoted.len() < QUOTES_MAX {
+                    let (position, revision) = (record.position, record.revision);
+                    let record = serde_json::to_string(&record);
+                    let record = record.expect("a record is text, numbers and names");
+                    let stream = stream.clone();
+                    found.quoted.push(Quote { position, stream, revision, record });
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl fmt::Display for Verdict {
+    /// One line when all is well; else what differs, each with the records that were found.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lines, rules, folded_to, differences, .. } = self;
+        if self.matches {
+            return writeln!(f, "matches: {lines} lines, rules {rules}, known to {folded_to}");
+        }
+        writeln!(f, "differs: {} differences in {lines} lines", differences.len())?;
+        differences.iter().try_for_each(|it| write!(f, "{it}"))
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { number, parts, issued, made, found } => {
+                writeln!(f, "line {number} differs in {}", words(parts))?;
+                writeln!(f, "  issued: {}", told(issued))?;
+                writeln!(f, "  made:   {}", told(made))?;
+                write!(f, "{found}")
+            }
+            Self::LineTooMany { number, issued, found } => {
+                writeln!(f, "line {number} is not made by the log")?;
+                writeln!(f, "  issued: {}", told(issued))?;
+                write!(f, "{found}")
+            }
+            Self::LineMissing { made, found } => {
+                writeln!(f, "a line is missing")?;
+                writeln!(f, "  made:   {}", told(made))?;
+                write!(f, "{found}")
+            }
+            Self::Totals { issued, made } => {
+                writeln!(f, "the totals differ")?;
+                for (word, it) in [("issued:", issued), ("made:  ", made)] {
+                    let Totals { net, tax, gross } = it.as_ref();
+                    writeln!(f, "  {word} net {net}, tax {tax}, gross {gross}")?;
+                }
+                Ok(())
+            }
+            Self::Sum { lines: Some(lines), gross } => {
+                writeln!(f, "the lines add up to {lines}, not to {gross}")
+            }
+            Self::Sum { lines: None, gross } => writeln!(f, "the lines do not add up to {gross}"),
+        }
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Quote { position, stream, revision, record } in &self.quoted {
+            writeln!(f, "  > {position} {stream} {revision} | {record}")?;
+        }
+        let quoted = u64::try_from(self.quoted.len()).unwrap_or(u64::MAX);
+        match self.records.saturating_sub(quoted) {
+            0 => Ok(()),
+            more => writeln!(f, "  > and {more} more"),
+        }
+    }
+}
+
+fn told(line: &Line) -> String {
+    let unit = line.unit.as_ref().map_or("", |it| it.as_str());
+    let (kind, what) = (kind_word(line.kind), &line.description);
+    format!("{kind}: {what}, {} {unit} = {}", line.quantity, line.amount)
+}
+
+fn words(parts: &[LinePart]) -> String {
+    let word = |part: &LinePart| match part {
+        LinePart::Quantity => "quantity",
+        LinePart::Unit => "unit",
+        LinePart::UnitPrice => "unit price",
+        LinePart::Amount => "amount",
+        LinePart::Taxable => "taxability",
+        LinePart::Settled => "settlement",
+        LinePart::Sources => "sources",
+        LinePart::Digest => "digest",
+    };
+    parts.iter().map(word).collect::<Vec<_>>().join(", ")
+}
