@@ -1,8 +1,8 @@
 //! Quantities, unit prices and percents: exact decimals with bounds of their own.
 //!
-//! The bounds make the documented product exact: a price of 15 digits, a quantity of 18, the days of
-//! a month and a ladder's multiplier of two digits multiply within 128 bits, so no line overflows
-//! before it is rounded.
+//! The bounds make the documented product exact: a price of 15 digits, a quantity of 18, the days
+//! of a month and a ladder's multiplier of two digits multiply within 128 bits, so no line
+//! overflows before it is rounded.
 
 use std::fmt;
 use std::str::FromStr;

@@ -5,8 +5,8 @@
 
 use super::explain::{Sources, Step};
 use super::facts::{Attached, Bound, Charged, Deployment, Facts};
-use super::{PriceError, Rule};
-use crate::money::Ratio;
+use super::{PriceError, Rule, measure};
+use crate::money::{Money, Ratio};
 use crate::time::{Day, Timestamp};
 
 /// Some days in a row under one version, or under none.
@@ -85,7 +85,22 @@ fn share(
     let count = i64::try_from(charged.len()).expect("a run has at most the days of a month");
     let days = Step::fact(what, Ratio::whole(count), from);
     let month = Step::given("days of the month", Ratio::whole(i64::from(facts.period.days())));
-    Ok(Step::derive("share of the month", Rule::Quotient, vec![days, month])?)
+    share_of_whole(days, month)
+}
+
+fn share_of_whole(part: Step, whole: Step) -> Result<Step, PriceError> {
+    Ok(Step::derive("share of the whole", Rule::Quotient, vec![part, whole])?)
+}
+
+/// An amount for a part of an interval, unrounded: 9 days of 31, or 12 hours of 24.
+///
+/// Any interval and any denominator; documents bill days of calendar months through the same steps.
+/// Where the whole is zero there is no part of it.
+pub fn prorate(amount: Money, part: u32, whole: u32) -> Result<Step, PriceError> {
+    let number = |it: u32| Ratio::whole(i64::from(it));
+    let (part, whole) = (Step::given("part", number(part)), Step::given("whole", number(whole)));
+    let price = Step::given("price of the whole", amount.amount());
+    measure::part("for the part", price, share_of_whole(part, whole)?)
 }
 
 /// The last instant of a day, or the one that is priced at, if that comes first.

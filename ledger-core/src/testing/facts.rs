@@ -68,10 +68,10 @@ fn deployment(period: BillingPeriod, currency: Currency) -> impl Strategy<Value 
         bound.sort_by_key(|it| it.at);
         for index in 1..bound.len() {
             let (before, rest) = bound.split_at_mut(index);
-            if let (Some(first), Some(it)) = (before.first(), rest.first_mut()) {
-                if it.version == first.version {
-                    it.plan = Arc::clone(&first.plan);
-                }
+            if let (Some(first), Some(it)) = (before.first(), rest.first_mut())
+                && it.version == first.version
+            {
+                it.plan = Arc::clone(&first.plan);
             }
         }
         charged.sort_by_key(|it| it.at);

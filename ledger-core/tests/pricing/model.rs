@@ -110,10 +110,9 @@ impl Model<'_> {
         for stretch in self.stretches(deployment) {
             let days = stretch.days.iter().filter(|it| it.1).count();
             let share = whole(days.try_into().unwrap()) / &month;
-            if let (Some(bound), true) = (stretch.bound, days > 0) {
-                if let Charge::Monthly(amount) = bound.plan.charge {
-                    self.push(LineKind::PlanBase, slug, None, big(amount.amount()) * &share);
-                }
+            let charge = stretch.bound.map(|it| it.plan.charge);
+            if let (Some(Charge::Monthly(amount)), true) = (charge, days > 0) {
+                self.push(LineKind::PlanBase, slug, None, big(amount.amount()) * &share);
             }
             let mut added = BTreeMap::<&ResourceKind, Big>::new();
             for it in deployment.into_iter().flat_map(|it| &it.attached) {
@@ -168,10 +167,8 @@ impl Model<'_> {
         records: &[&Usage],
     ) {
         let quantities = records.iter().map(|it| big(it.quantity));
-        let used = match item.aggregation {
-            Aggregation::Max => quantities.max().unwrap_or_else(|| whole(0)),
-            _ => sum(quantities),
-        };
+        let is_max = item.aggregation == Aggregation::Max;
+        let used = if is_max { quantities.max().unwrap_or_default() } else { sum(quantities) };
         let cap = item.hard_cap.map_or_else(|| used.clone(), big);
         let billable = (used - free).max(whole(0)).min(cap);
         if billable == whole(0) {

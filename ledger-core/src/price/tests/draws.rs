@@ -66,6 +66,7 @@ fn the_draws_of_a_month_are_the_lines_of_its_invoice() {
         let (quantity, amount) = (draw.quantity, draw.amount);
         invoiced.facts.prepaid.push(Prepaid { what, quantity, amount, from: Sources::NONE });
     }
-    // 0.0031 + 0.0031 of tokens; hours of no category count as hero_os_hourly, but vm has no ladder.
+    // 0.0031 + 0.0031 of tokens; hours of no category count as hero_os_hourly, but the price of a
+    // vm_hour has no ladder.
     check(&invoiced, &["usage 930 - 0.01", "usage 100 - 1.00"], "1.01");
 }

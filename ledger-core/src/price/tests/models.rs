@@ -199,3 +199,24 @@ fn a_value_that_stands_at_the_change_of_plan_still_stands_after_it() {
     let expected = ["plan_base 15 day 0.00", "overage 360 unit 360.00"].repeat(2);
     check(&story, &expected, "720.00");
 }
+
+#[test]
+fn any_part_of_any_interval_is_prorated() {
+    #[track_caller]
+    fn check_part(amount: &str, part: u32, whole: u32, expected: &str) {
+        let step = crate::price::prorate(aud(amount), part, whole).unwrap();
+        assert_eq!(step.verify(), Ok(()));
+        assert_eq!(step.value.round(2, Rounding::default()), Ok(aud(expected).amount()));
+    }
+    // A first part to a bill day: 9 days of the 31 that end on it, then 22 of 30.
+    check_part("24.95", 9, 31, "7.24");
+    check_part("24.95", 22, 30, "18.30");
+    // An upgrade half-way: what is not used goes back, what is left is asked for.
+    check_part("-10", 1, 2, "-5.00");
+    check_part("20", 1, 2, "10.00");
+    // 30 to 60 with 15 of 30 days left.
+    check_part("30", 15, 30, "15.00");
+    check_part("50", 12, 31, "19.35");
+    check_part("50", 0, 31, "0.00");
+    assert!(crate::price::prorate(aud("50"), 1, 0).is_err());
+}
