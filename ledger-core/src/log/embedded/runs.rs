@@ -153,7 +153,8 @@ impl Runs {
         Ok(())
     }
 
-    /// The values of a hash, the older segments' first.
+    /// The values of a hash, run by run from the oldest segments on and in order within each: values
+    /// that grow with the log come in order.
     pub(crate) fn lookup(&self, hash: u64) -> Result<Vec<u64>, RunsError> {
         let hash = kept(hash);
         let runs = self.snapshot();
@@ -171,13 +172,13 @@ impl Runs {
 
     /// The first run from a place on that may have a hash. The cache is locked for no longer.
     fn ask_from(&self, runs: &[Arc<Run>], from: usize, hash: u64) -> Option<(usize, Asked)> {
-        let frames = self.place.cache.read();
+        let frames = self.place.cache.index.read();
         let asked =
             runs.iter().enumerate().skip(from).map(|(place, it)| (place, it.ask(&frames, hash)));
         asked.into_iter().find(|(_, asked)| *asked != Asked::Absent)
     }
 
-    /// The values of many hashes, in the order of the hashes, each one's older segments first.
+    /// The values of many hashes, in the order of the hashes, each one's as `lookup` has them.
     pub(crate) fn lookup_many(&self, hashes: &[u64]) -> Result<Vec<Found>, RunsError> {
         let runs = self.snapshot();
         let mut found = Vec::new();
@@ -202,7 +203,7 @@ impl Runs {
     /// First finds the blocks of all the hashes, then looks at them: none of the looks waits for
     /// another, so the processor waits for the memory of many at once.
     fn ask_group(&self, runs: &[Arc<Run>], hashes: &[u64], doubts: &mut Vec<Doubt>) {
-        let frames = self.place.cache.read();
+        let frames = self.place.cache.index.read();
         let mut blocks = [None; GROUP];
         for (run, it) in runs.iter().enumerate().filter(|(_, it)| it.count() > 0) {
             for (block, hash) in blocks.iter_mut().zip(hashes) {
@@ -299,6 +300,9 @@ impl RunsWriter {
     pub(crate) fn open(place: RunsPlace, segments: &Range<u64>) -> Result<OpenedRuns, RunsError> {
         let io = |source| RunsError::Io { file: place.directory.clone(), source };
         place.storage.create_dir(&place.directory).map_err(io)?;
+        for above in above(&place.directory) {
+            place.storage.sync_dir(above).map_err(io)?;
+        }
         let listing = list(&place, Some(segments), &[])?;
         for name in &listing.leftovers {
             let file = format!("{}/{name}", place.directory);
@@ -400,6 +404,16 @@ impl RunsWriter {
     }
 }
 
+/// The directories above one: its name, too, must outlive a power cut.
+fn above(directory: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(directory), |path| match path.rsplit_once('/') {
+        Some((parent, _)) => Some(parent),
+        None if path.is_empty() => None,
+        None => Some(""),
+    })
+    .skip(1)
+}
+
 fn open_run(place: &RunsPlace, segments: &Range<u64>) -> Result<Run, RunsError> {
     let RunsPlace { storage, directory, ledger, kind, cache } = place;
     Run::open(&**storage, directory, *kind, segments, *ledger, cache)
@@ -478,3 +492,5 @@ fn open_listed(
     let leftovers = names.iter().filter(is_leftover).cloned().collect();
     Ok(Listing { runs, leftovers, damaged })
 }
+#[cfg(test)]
+mod scratch;

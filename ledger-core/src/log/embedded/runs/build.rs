@@ -80,6 +80,7 @@ impl<'a> RunWriter<'a> {
     }
 
     /// Takes the next entry.
+    #[inline]
     pub(super) fn push(&mut self, entry: Entry) -> Result<(), RunsError> {
         assert!(self.last <= Some(entry), "the entries of a run come in order");
         self.last = Some(entry);

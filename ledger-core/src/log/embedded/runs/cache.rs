@@ -1,42 +1,23 @@
 //! Pages in memory: one bounded cache for all runs of a log.
 //!
 //! It holds at most as many bytes as it was given, whatever the log's length. A page in it has been
-//! checked. The page to give up is found by a hand that goes round and takes a chance from every
-//! page it passes; a page of a filter is given more chances than one of entries, because each
-//! lookup asks the filters and few ask more. No read of a file happens under its lock.
+//! checked. Most of the room is for filters and first hashes, which every lookup asks; pages of
+//! entries, which few lookups ask and fewer ask again, turn over in a small part of their own and
+//! never push a filter out. In each part the page to give up is found by a hand that goes round and
+//! takes a chance from every page it passes. No read of a file happens under a lock.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use hashbrown::HashTable;
 
 use super::page::{PAGE_BYTES, Page};
 
-/// How long a page stays without being asked for: so many rounds of the hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Worth {
-    /// Of entries: seldom asked for again.
-    Entries,
-    /// Of first hashes, or of a filter.
-    Index,
-}
-
-impl Worth {
-    const fn chances_when_new(self) -> u8 {
-        match self {
-            Self::Entries => 0,
-            Self::Index => 3,
-        }
-    }
-
-    const fn chances_when_asked_for(self) -> u8 {
-        match self {
-            Self::Entries => 1,
-            Self::Index => 3,
-        }
-    }
-}
+/// Of so many frames, one is for entries.
+const FRAMES_PER_ENTRY_FRAME: usize = 16;
+/// How many rounds of the hand a page stays after it was asked for.
+const CHANCES: u8 = 2;
 
 /// One page of one opened run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +43,10 @@ impl PageKey {
 
 /// Pages in memory.
 pub(crate) struct PageCache {
-    frames: RwLock<Frames>,
+    /// Of filters and first hashes.
+    pub(super) index: Shelf,
+    /// Of entries.
+    pub(super) entries: Shelf,
     next_run: AtomicU64,
 }
 
@@ -72,19 +56,18 @@ impl PageCache {
 
     /// A cache of at most this size; less than a page is a cache that holds nothing.
     pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
-        let frames_max = (bytes_max / PAGE_BYTES).min(u32::MAX as usize);
+        let frames = (bytes_max / PAGE_BYTES).min(u32::MAX as usize);
+        let for_entries = frames / FRAMES_PER_ENTRY_FRAME;
         Arc::new(Self {
-            frames: RwLock::new(Frames {
-                frames_max,
-                places: HashTable::new(),
-                pages: Vec::with_capacity(frames_max),
-                keys: Vec::new(),
-                chances: Vec::new(),
-                free: Vec::new(),
-                hand: 0,
-            }),
+            index: Shelf::new(frames - for_entries),
+            entries: Shelf::new(for_entries),
             next_run: AtomicU64::new(0),
         })
+    }
+
+    /// How many pages are in memory.
+    pub(crate) fn pages(&self) -> usize {
+        self.index.read().places.len() + self.entries.read().places.len()
     }
 
     /// A number that no other opened run has.
@@ -92,30 +75,53 @@ impl PageCache {
         self.next_run.fetch_add(1, Ordering::Relaxed) & u64::from(u32::MAX)
     }
 
-    /// Looks at what is here. Held for a few microseconds at most.
-    pub(super) fn read(&self) -> RwLockReadGuard<'_, Frames> {
-        // A thread that panicked left pages that are whole: they are replaced, never changed.
-        self.frames.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps a page that was read and checked.
-    pub(super) fn keep(&self, key: PageKey, page: Page, worth: Worth) {
-        self.frames.write().unwrap_or_else(PoisonError::into_inner).keep(key, page, worth);
-    }
-
     /// Gives up all pages of a run that nobody looks at any more.
     pub(super) fn forget(&self, run: u64) {
-        self.frames.write().unwrap_or_else(PoisonError::into_inner).forget(run);
+        self.index.write().forget(run);
+        self.entries.write().forget(run);
     }
 }
 
 impl fmt::Debug for PageCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PageCache").field("pages", &self.read().places.len()).finish()
+        f.debug_struct("PageCache").field("pages", &self.pages()).finish_non_exhaustive()
     }
 }
 
-/// The frames, of which each holds one page. Memory is touched only as frames are first used.
+/// One part of the cache.
+pub(super) struct Shelf(RwLock<Frames>);
+
+impl Shelf {
+    fn new(frames_max: usize) -> Self {
+        Self(RwLock::new(Frames {
+            frames_max,
+            places: HashTable::new(),
+            // Only reserved: memory is touched as frames are first used.
+            pages: Vec::with_capacity(frames_max),
+            keys: Vec::new(),
+            chances: Vec::new(),
+            free: Vec::new(),
+            hand: 0,
+        }))
+    }
+
+    /// Looks at what is here. Held for a few microseconds at most.
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Frames> {
+        // A thread that panicked left pages that are whole: they are replaced, never changed.
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a page that was read and checked.
+    pub(super) fn keep(&self, key: PageKey, page: Page) {
+        self.write().keep(key, page);
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Frames> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The frames, of which each holds one page.
 pub(super) struct Frames {
     frames_max: usize,
     places: HashTable<(PageKey, u32)>,
@@ -129,17 +135,17 @@ pub(super) struct Frames {
 impl Frames {
     /// The page, if it is here.
     #[inline]
-    pub(super) fn page(&self, key: PageKey, worth: Worth) -> Option<&Page> {
+    pub(super) fn page(&self, key: PageKey) -> Option<&Page> {
         let (_, frame) = *self.places.find(key.hash(), |it| it.0 == key)?;
         let chances = self.chances.get(frame as usize)?;
         // Written only when it changes, so that readers do not fight for the line.
-        if chances.load(Ordering::Relaxed) != worth.chances_when_asked_for() {
-            chances.store(worth.chances_when_asked_for(), Ordering::Relaxed);
+        if chances.load(Ordering::Relaxed) != CHANCES {
+            chances.store(CHANCES, Ordering::Relaxed);
         }
         self.pages.get(frame as usize)
     }
 
-    fn keep(&mut self, key: PageKey, page: Page, worth: Worth) {
+    fn keep(&mut self, key: PageKey, page: Page) {
         if self.frames_max == 0 || self.places.find(key.hash(), |it| it.0 == key).is_some() {
             return;
         }
@@ -148,7 +154,7 @@ impl Frames {
             None if self.pages.len() < self.frames_max => self.pages.len(),
             None => self.give_up_one(),
         };
-        let chances = AtomicU8::new(worth.chances_when_new());
+        let chances = AtomicU8::new(0);
         if frame == self.pages.len() {
             self.pages.push(page);
             self.keys.push(Some(key));

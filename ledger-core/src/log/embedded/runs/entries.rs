@@ -25,6 +25,8 @@ const HEAD_BYTES: usize = 16;
 const ROOM_BITS: u64 = ((BODY_BYTES - HEAD_BYTES) * 8) as u64;
 /// Fewer bits of the hash than this are never left to a row, so a bucket's number stays small.
 const REST_BITS_MIN: u32 = 8;
+/// What is sure to be in a window of 16 bytes that begins in the first byte.
+const WINDOW_BITS_MIN: u64 = 121;
 
 /// How wide things are in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,8 +194,9 @@ impl<'a> EntryPage<'a> {
         let rest = self.shape.rest(hash);
         let mut place = bit - to_usize(steps);
         while place < self.count && self.is_entry(bit) {
-            if self.rest(place) == rest {
-                found(self.value(place));
+            let (kept, value) = self.row(place as u64 * self.shape.row_bits());
+            if kept == rest {
+                found(value);
             }
             place += 1;
             bit += 1;
@@ -202,31 +205,26 @@ impl<'a> EntryPage<'a> {
 
     /// All entries, in order.
     pub(super) fn decode(&self, into: &mut Vec<Entry>) -> Result<(), Fault> {
-        let before = into.len();
-        let mut steps = 0_u64;
-        'words: for word in self.unary {
+        into.clear();
+        into.reserve(self.count);
+        let (mut bucket, mut at) = (self.base, 0);
+        for word in self.unary {
             let mut word = u64::from_le_bytes(*word);
             let mut left = u64::BITS;
-            while left > 0 {
-                let place = into.len() - before;
-                if place == self.count {
-                    break 'words;
-                }
-                if word & 1 == 1 {
-                    let bucket = self.base + steps;
-                    let hash = (bucket << self.shape.rest_bits) | self.rest(place);
-                    into.push((hash, self.value(place)));
-                    word >>= 1;
-                    left -= 1;
-                } else {
-                    let zeros = word.trailing_zeros().min(left);
-                    steps += u64::from(zeros);
-                    word = word.checked_shr(zeros).unwrap_or(0);
-                    left -= zeros;
-                }
+            // One turn a run of zeros and the entry after it.
+            while word != 0 && into.len() < self.count {
+                let zeros = word.trailing_zeros();
+                bucket += u64::from(zeros);
+                let (rest, value) = self.row(at);
+                into.push((bucket << self.shape.rest_bits | rest, value));
+                at += self.shape.row_bits();
+                // Two shifts, for by 64 there is none.
+                word = word >> zeros >> 1;
+                left -= zeros + 1;
             }
+            bucket += u64::from(left);
         }
-        if into.len() - before == self.count {
+        if into.len() == self.count {
             Ok(())
         } else {
             Err(Fault::Damaged("a page has fewer entries than it says"))
@@ -260,17 +258,23 @@ impl<'a> EntryPage<'a> {
             .is_some_and(|word| u64::from_le_bytes(*word) >> (bit % 64) & 1 == 1)
     }
 
-    fn rest(&self, place: usize) -> u64 {
-        self.bits(place as u64 * self.shape.row_bits(), self.shape.rest_bits)
-    }
-
-    fn value(&self, place: usize) -> u64 {
-        let at = place as u64 * self.shape.row_bits() + u64::from(self.shape.rest_bits);
+    /// What is kept of the hash, and the value, of the row that begins at a bit.
+    #[inline]
+    fn row(&self, at: u64) -> (u64, u64) {
+        let window = self.window(at);
+        let rest = low(window) & mask(self.shape.rest_bits);
+        let above = if self.shape.row_bits() <= WINDOW_BITS_MIN {
+            low(window >> self.shape.rest_bits)
+        } else {
+            low(self.window(at + u64::from(self.shape.rest_bits)))
+        };
         // A sum beyond 64 bits was never written; wrapping keeps a forged page from a panic.
-        self.shape.value_min.wrapping_add(self.bits(at, self.shape.value_bits))
+        (rest, self.shape.value_min.wrapping_add(above & mask(self.shape.value_bits)))
     }
 
-    fn bits(&self, at: u64, width: u32) -> u64 {
+    /// At least [`WINDOW_BITS_MIN`] bits from a place on.
+    #[inline]
+    fn window(&self, at: u64) -> u128 {
         let from = self.rows_at + to_usize(at / 8);
         let rest = self.body.get(from..).unwrap_or_default();
         let window = rest.first_chunk::<16>().map_or_else(
@@ -281,7 +285,7 @@ impl<'a> EntryPage<'a> {
             },
             |whole| u128::from_le_bytes(*whole),
         );
-        low(window >> (at % 8)) & mask(width)
+        window >> (at % 8)
     }
 }
 

@@ -6,7 +6,7 @@
 //! block on average, about one absent hash in 150 passes; a present one always does.
 
 use super::HASH_BITS;
-use super::page::{BODY_BYTES, Page, put};
+use super::page::{BODY_BYTES, Page};
 
 /// One line of the processor's cache.
 pub(super) const BLOCK_BYTES: usize = 64;
@@ -104,11 +104,11 @@ impl FilterWriter {
         while self.number < place.page {
             done(self.turn())?;
         }
+        let block = self.page.body_mut().get_mut(place.at..).and_then(|it| it.first_chunk_mut());
+        let block: &mut [u8; BLOCK_BYTES] = block.expect("a block is in its page");
         let mut bits = spread(hash);
-        for word in 0..BLOCK_BYTES / WORD_BYTES {
-            let at = place.at + word * WORD_BYTES;
-            let old = super::page::u64_at(self.page.body(), at).expect("a block is in its page");
-            put(self.page.body_mut(), at, &(old | 1 << (bits & 63)).to_le_bytes());
+        for word in block.as_chunks_mut::<WORD_BYTES>().0 {
+            *word = (u64::from_le_bytes(*word) | 1 << (bits & 63)).to_le_bytes();
             bits >>= 6;
         }
         Ok(())

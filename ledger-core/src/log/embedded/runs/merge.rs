@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use super::build::{NewRun, RunWriter};
 use super::entries::Entry;
-use super::run::{Run, Scan};
-use super::{RunsError, RunsPlace};
+use super::run::Run;
+use super::{HASH_BITS, RunsError, RunsPlace};
 
 /// How many runs more than levels are left alone.
 const RUNS_OVER_LEVELS: usize = 2;
@@ -142,26 +142,41 @@ fn copy(
     writer: &mut RunWriter<'_>,
     stop: &dyn Fn() -> bool,
 ) -> Result<bool, RunsError> {
-    let mut inputs = Vec::with_capacity(plan.inputs.len());
-    for run in &plan.inputs {
-        let mut scan = run.scan();
-        inputs.push(Input { next: scan.next()?, scan });
+    let mut scans: Vec<_> = plan.inputs.iter().map(|run| run.scan()).collect();
+    let mut heads = Vec::with_capacity(scans.len());
+    for scan in &mut scans {
+        heads.push(Head::of(scan.next()?));
     }
     let mut written = 0_u64;
-    while let Some(least) = inputs.iter_mut().min_by_key(|input| (input.next.is_none(), input.next))
-        && let Some(entry) = least.next
+    while let Some((place, head)) = heads.iter().copied().enumerate().min_by_key(|it| it.1.0)
+        && let Some(entry) = head.entry()
     {
         if written.is_multiple_of(STOP_ENTRIES) && stop() {
             return Ok(false);
         }
         written += 1;
         writer.push(entry)?;
-        least.next = least.scan.next()?;
+        let (Some(head), Some(scan)) = (heads.get_mut(place), scans.get_mut(place)) else { break };
+        *head = Head::of(scan.next()?);
     }
     Ok(true)
 }
 
-struct Input<'a> {
-    next: Option<Entry>,
-    scan: Scan<'a>,
+/// The next entry of an input as one number, so that two are compared at once; its end comes last,
+/// for no hash is that large.
+#[derive(Debug, Clone, Copy)]
+struct Head(u128);
+
+impl Head {
+    const END: Self = Self(u128::MAX);
+
+    fn of(entry: Option<Entry>) -> Self {
+        entry.map_or(Self::END, |(hash, value)| Self(u128::from(hash) << 64 | u128::from(value)))
+    }
+
+    fn entry(self) -> Option<Entry> {
+        let hash = u64::try_from(self.0 >> 64).ok().filter(|hash| hash >> HASH_BITS == 0)?;
+        let value = u64::try_from(self.0 & u128::from(u64::MAX)).ok()?;
+        Some((hash, value))
+    }
 }

@@ -8,7 +8,7 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::cache::{Frames, PageCache, PageKey, Worth};
+use super::cache::{Frames, PageCache, PageKey, Shelf};
 use super::entries::{Entry, EntryPage, EntryShape};
 use super::filter::{BLOCK_BYTES, holds, scale};
 use super::format::{CHUNK_PAGES, Header, HeaderVerdict, Plan, RunKind, run_name};
@@ -119,6 +119,12 @@ impl Run {
         &self.header.values
     }
 
+    /// What the checksums of its pages begin with.
+    #[cfg(test)]
+    pub(super) const fn seed(&self) -> u32 {
+        self.seed
+    }
+
     /// Its file, within the ledger directory.
     pub(super) fn path(&self) -> &str {
         &self.path
@@ -134,7 +140,7 @@ impl Run {
     pub(super) fn block<'a>(&self, frames: &'a Frames, hash: u64) -> Option<&'a [u8; BLOCK_BYTES]> {
         let place = self.plan.filter.place(hash);
         let key = PageKey::new(self.number, self.plan.filter_page(place.page));
-        frames.page(key, Worth::Index)?.body().get(place.at..)?.first_chunk()
+        frames.page(key)?.body().get(place.at..)?.first_chunk()
     }
 
     /// Asks the filter, as far as it is in memory.
@@ -154,7 +160,7 @@ impl Run {
     pub(super) fn ask_unread(&self, hash: u64) -> Result<bool, RunsError> {
         let place = self.plan.filter.place(hash);
         let number = self.plan.filter_page(place.page);
-        self.with_page(number, Worth::Index, |page| {
+        self.with_page(number, &self.cache.index, |page| {
             let block = page.body().get(place.at..).and_then(|it| it.first_chunk());
             Ok(block.is_some_and(|block| holds(block, hash)))
         })
@@ -163,7 +169,7 @@ impl Run {
     /// Hands the values of a hash to `found`, in order.
     pub(super) fn find(&self, hash: u64, mut found: impl FnMut(u64)) -> Result<(), RunsError> {
         for page in self.pages_of(hash)? {
-            self.with_page(self.plan.entry_page(page), Worth::Entries, |bytes| {
+            self.with_page(self.plan.entry_page(page), &self.cache.entries, |bytes| {
                 EntryPage::new(self.shape, bytes)?.find(hash, &mut found);
                 Ok(())
             })?;
@@ -219,7 +225,7 @@ impl Run {
 
     fn fences(&self, chunk: u64, hash: u64) -> Result<Fences, RunsError> {
         let pages = self.plan.chunk_pages(chunk);
-        self.with_page(self.plan.fence_page(chunk), Worth::Index, |page| {
+        self.with_page(self.plan.fence_page(chunk), &self.cache.index, |page| {
             let firsts = page.body().as_chunks::<8>().0;
             let firsts = usize::try_from(pages).ok().and_then(|pages| firsts.get(..pages));
             let firsts = firsts.ok_or(Fault::Damaged("a chunk has too many pages"))?;
@@ -233,17 +239,17 @@ impl Run {
     fn with_page<T>(
         &self,
         number: u64,
-        worth: Worth,
+        shelf: &Shelf,
         look: impl FnOnce(&Page) -> Result<T, Fault>,
     ) -> Result<T, RunsError> {
         let fault = |fault| self.fault(number, fault);
         let key = PageKey::new(self.number, number);
-        if let Some(page) = self.cache.read().page(key, worth) {
+        if let Some(page) = shelf.read().page(key) {
             return look(page).map_err(fault);
         }
         let page = Page::read(&*self.file.0, self.seed, number).map_err(fault)?;
         let seen = look(&page).map_err(fault)?;
-        self.cache.keep(key, page, worth);
+        shelf.keep(key, page);
         Ok(seen)
     }
 
@@ -314,6 +320,7 @@ pub(super) struct Scan<'a> {
 
 impl Scan<'_> {
     /// The next entry; `None` after the last.
+    #[inline]
     pub(super) fn next(&mut self) -> Result<Option<Entry>, RunsError> {
         loop {
             if let Some(entry) = self.entries.get(self.place) {
@@ -325,11 +332,6 @@ impl Scan<'_> {
             }
             self.fill()?;
         }
-    }
-
-    /// Whether the last entry was given.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.place == self.entries.len() && self.next_page == self.run.plan.entry_pages
     }
 
     /// Reads a page of entries.
@@ -345,7 +347,6 @@ impl Scan<'_> {
         let cut = Fault::Damaged("the file is cut short");
         let bytes = bytes.ok_or(cut).map_err(fault)?;
         let page = Page::from_bytes(bytes, run.seed, number).map_err(fault)?;
-        self.entries.clear();
         self.place = 0;
         let decoded = EntryPage::new(run.shape, &page).and_then(|it| it.decode(&mut self.entries));
         decoded.and_then(|()| self.check()).map_err(fault)?;
