@@ -42,8 +42,9 @@ use run::{Asked, Run};
 
 /// How much of a hash is kept: its first bits.
 const HASH_BITS: u32 = 48;
-/// How many hashes are asked together, so that the memory they wait for is fetched together.
-const GROUP: usize = 64;
+/// How many hashes are asked together, so that the memory they wait for is fetched together: as
+/// many as a word has bits.
+const GROUP: usize = u64::BITS as usize;
 /// How often a reader lists a directory that changes under it before it gives up.
 const LISTINGS_MAX: usize = 100;
 
@@ -200,8 +201,8 @@ impl Runs {
         Ok(found)
     }
 
-    /// First finds the blocks of all the hashes, then looks at them: none of the looks waits for
-    /// another, so the processor waits for the memory of many at once.
+    /// First finds the blocks of all the hashes, then reads one word of each: no read waits for
+    /// another, so the processor waits for the memory of many at once. The rest is then near.
     fn ask_group(&self, runs: &[Arc<Run>], hashes: &[u64], doubts: &mut Vec<Doubt>) {
         let frames = self.place.cache.index.read();
         let mut blocks = [None; GROUP];
@@ -209,13 +210,20 @@ impl Runs {
             for (block, hash) in blocks.iter_mut().zip(hashes) {
                 *block = it.block(&frames, *hash);
             }
-            let answers = blocks.iter().zip(hashes).map(|(block, hash)| match block {
-                Some(block) if !filter::holds(block, *hash) => Asked::Absent,
-                Some(_) => Asked::Maybe,
-                None => Asked::Unread,
-            });
-            for (hash, asked) in answers.enumerate().filter(|(_, it)| *it != Asked::Absent) {
-                doubts.push(Doubt { hash, run, is_unread: asked == Asked::Unread });
+            let mut doubtful = 0_u64;
+            for (place, (block, hash)) in blocks.iter().zip(hashes).enumerate() {
+                let may = block.is_none_or(|block| filter::may_hold(block, *hash));
+                doubtful |= u64::from(may) << place;
+            }
+            while doubtful != 0 {
+                let place = doubtful.trailing_zeros() as usize;
+                doubtful &= doubtful - 1;
+                let (Some(block), Some(hash)) = (blocks.get(place), hashes.get(place)) else {
+                    break;
+                };
+                if block.is_none_or(|block| filter::holds(block, *hash)) {
+                    doubts.push(Doubt { hash: place, run, is_unread: block.is_none() });
+                }
             }
         }
     }
@@ -492,5 +500,3 @@ fn open_listed(
     let leftovers = names.iter().filter(is_leftover).cloned().collect();
     Ok(Listing { runs, leftovers, damaged })
 }
-#[cfg(test)]
-mod scratch;

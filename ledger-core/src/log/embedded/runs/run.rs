@@ -183,8 +183,7 @@ impl Run {
         if self.plan.entry_pages == 0 {
             return Ok(0..0);
         }
-        let first_chunk = self.chunk_of(hash)?;
-        let fences = self.fences(first_chunk, hash)?;
+        let (first_chunk, fences) = self.chunk_of(hash)?;
         let start = first_chunk * CHUNK_PAGES + fences.before.saturating_sub(1);
         let mut end = first_chunk * CHUNK_PAGES + fences.not_after;
         let mut chunk = first_chunk + 1;
@@ -198,21 +197,23 @@ impl Run {
 
     /// The last chunk that begins before a hash, or the first. Hashes are uniform, so the guess is
     /// right or next to right; among any others it is a binary search.
-    fn chunk_of(&self, hash: u64) -> Result<u64, RunsError> {
+    fn chunk_of(&self, hash: u64) -> Result<(u64, Fences), RunsError> {
         let mut low = 0;
         let mut high = self.plan.chunks() - 1;
         let mut guess = scale(hash, self.plan.entry_pages) / CHUNK_PAGES;
         let mut guesses = 0_u32;
-        while low < high {
+        loop {
             let chunk = guess.clamp(low, high);
-            let before = self.fences(chunk, hash)?.before;
-            if before == self.plan.chunk_pages(chunk) {
+            let fences = self.fences(chunk, hash)?;
+            let is_all_before = fences.before == self.plan.chunk_pages(chunk);
+            if low == high || (fences.before > 0 && !is_all_before) {
+                return Ok((chunk, fences));
+            }
+            if is_all_before {
                 low = chunk;
                 guess = chunk + 1;
-            } else if before > 0 || chunk == low {
-                return Ok(chunk);
             } else {
-                high = chunk - 1;
+                high = chunk.saturating_sub(1).max(low);
                 guess = high;
             }
             guesses += 1;
@@ -220,7 +221,6 @@ impl Run {
                 guess = (low + high).div_ceil(2);
             }
         }
-        Ok(low)
     }
 
     fn fences(&self, chunk: u64, hash: u64) -> Result<Fences, RunsError> {

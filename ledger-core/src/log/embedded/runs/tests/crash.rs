@@ -60,7 +60,7 @@ fn check_left(disk: &SimulatedDisk, durable: &[bool], context: &str) {
 fn a_power_cut_at_any_moment_loses_nothing_that_was_durable() {
     let disk = SimulatedDisk::new();
     disk.record();
-    work(&disk, |segment, is_in| disk.note(segment << 1 | u64::from(is_in))).unwrap();
+    work(&disk, |segment, is_in| disk.note((segment << 1) | u64::from(is_in))).unwrap();
     let (trace, points) = disk.recorded();
     assert!(points.len() > 100, "{} moments", points.len());
     for point in &points {
@@ -70,7 +70,7 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_durable() {
                 durable[usize::try_from(note >> 1).unwrap()] = note & 1 == 1;
             }
         }
-        let seeds = if is_ci() { 60 } else { 6 };
+        let seeds = if is_ci() { 20 } else { 2 };
         let mut cuts: Vec<Box<dyn Choices>> = vec![Box::new(Nothing), Box::new(Everything)];
         cuts.extend((0..seeds).map(|it| Box::new(Seeded::new(it)) as Box<dyn Choices>));
         for (cut, mut choices) in cuts.into_iter().enumerate() {
