@@ -5,6 +5,7 @@
 //! what the work would have made can be made later.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,15 +13,19 @@ use crate::log::storage::File;
 
 use super::engine::Failure;
 use super::frame_reader::{self, FrameBatch};
-use super::layout::{SEGMENTS_DIR, raw_path, sealed_path};
+use super::index;
+use super::layout::{INDEX_DIR, SEGMENTS_DIR, raw_path, sealed_path};
 use super::mark::MARK_FILE;
 use super::raw::{Entry, NameKind, Names, RawRecord, Rows};
-use super::runs::{Merged, RunsWriter};
+use super::runs::{Merged, RunsError, RunsWriter};
 use super::sealed::{Buffer, Facts, Sealed, seal};
 use super::sealed_segment::SealedSegment;
 use super::shared::Shared;
 use super::spare::{self, SpareError};
 use super::tail::Tail;
+
+/// Runs are merged only while so many segments would still be free.
+const MERGE_SEGMENTS_KEPT: u64 = 4;
 
 /// The mark's file and what is open of it.
 pub(crate) struct Background {
@@ -107,12 +112,44 @@ impl Background {
         let stop = || self.shared.work_is_over();
         for runs in [&self.keys, &self.streams] {
             let Some(plan) = runs.merge_due() else { continue };
-            match runs.merge(&plan, &stop).map_err(index_failure("merge runs of"))? {
-                Merged::Done | Merged::Superseded => return Ok(true),
-                Merged::Stopped => return Ok(false),
+            if !self.has_room_for(plan.bytes())? {
+                continue;
+            }
+            match runs.merge(&plan, &stop) {
+                Ok(Merged::Done | Merged::Superseded) => return Ok(true),
+                Ok(Merged::Stopped) => return Ok(false),
+                Err(RunsError::Damaged { file, segments, offset, what }) => {
+                    tracing::warn!(file, offset, what, "an index is made again");
+                    self.index_again(runs, &segments)?;
+                    return Ok(true);
+                }
+                Err(error) => return Err(index_failure("merge runs of")(error)),
             }
         }
         Ok(false)
+    }
+
+    /// A merge can wait; the segments that appends need cannot.
+    fn has_room_for(&self, bytes: u64) -> Result<bool, Failure> {
+        let free_bytes = self.shared.storage.free_bytes();
+        let free_bytes =
+            free_bytes.map_err(Failure::new("ask for the free space of", INDEX_DIR))?;
+        let kept_bytes = self.shared.identity.segment_bytes.saturating_mul(MERGE_SEGMENTS_KEPT);
+        Ok(free_bytes >= bytes.saturating_add(kept_bytes))
+    }
+
+    /// Makes a damaged part of an index again, from the segments.
+    fn index_again(&self, runs: &RunsWriter, segments: &Range<u64>) -> Result<(), Failure> {
+        let view = self.shared.view();
+        let entries_of = |segment: u64| {
+            let is_it = |it: &&Arc<SealedSegment>| u64::from(it.segment()) == segment;
+            let sealed = view.sealed().iter().find(is_it).ok_or(io::ErrorKind::NotFound)?;
+            let entries = index::entries_of(sealed, &self.shared.identity);
+            let entries = entries.map_err(io::Error::other)?;
+            let is_keys = std::ptr::eq(runs, &raw const self.keys);
+            Ok::<_, io::Error>(if is_keys { entries.keys } else { entries.streams })
+        };
+        runs.rebuild(segments, entries_of).map_err(Failure::new("make again", INDEX_DIR))
     }
 
     /// Adds what a sealed segment holds to the indexes.
@@ -132,14 +169,9 @@ impl Background {
     }
 }
 
-fn index_failure<E: std::error::Error + Send + Sync + 'static>(
-    what: &'static str,
-) -> impl FnOnce(E) -> Failure {
-    move |error| Failure {
-        what,
-        path: super::layout::INDEX_DIR.to_owned(),
-        source: io::Error::other(error),
-    }
+/// The kind of what the system said is kept: a full disk is no reason to stop.
+fn index_failure(what: &'static str) -> impl FnOnce(RunsError) -> Failure {
+    move |error| Failure::new(what, INDEX_DIR)(error.into())
 }
 
 fn sync_segments(shared: &Shared) -> Result<(), Failure> {

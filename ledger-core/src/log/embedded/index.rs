@@ -43,9 +43,9 @@ fn failed(error: RunsError) -> OpenError {
         RunsError::Foreign { file, expected, found } => {
             OpenError::Foreign { file, expected, found }
         }
-        other @ (RunsError::Damaged { .. }
-        | RunsError::Covered { .. }
-        | RunsError::Unsettled { .. }) => OpenError::Index { what: other.to_string() },
+        other @ (RunsError::Damaged { .. } | RunsError::Unsettled { .. }) => {
+            OpenError::Index { what: other.to_string() }
+        }
     }
 }
 

@@ -13,9 +13,10 @@ use crate::log::ReadError;
 use crate::log::storage::Storage;
 
 use super::frame_reader;
-use super::layout::{INDEX_DIR, Identity};
+use super::index;
+use super::layout::{INDEX_DIR, Identity, SEGMENTS_DIR};
 use super::raw::NameKind;
-use super::runs::{Runs, RunsError};
+use super::runs::{Runs, RunsError, RunsView};
 use super::sealed_segment::SealedSegment;
 use super::spelled::Spelled;
 use super::spelling::NameHash;
@@ -48,6 +49,16 @@ impl View {
 
     pub(crate) fn tails(&self) -> &[Arc<Tail>] {
         &self.tails
+    }
+
+    /// The sealed segments that an index does not cover yet: a reader in another process may have
+    /// the view of a moment before the index.
+    fn not_indexed(&self, runs: &RunsView) -> impl Iterator<Item = &Arc<SealedSegment>> {
+        let end = self.sealed.last().map_or(0, |it| u64::from(it.segment()).saturating_add(1));
+        let gaps = runs.gaps(&(0..end));
+        self.sealed
+            .iter()
+            .filter(move |it| gaps.iter().any(|gap| gap.contains(&u64::from(it.segment()))))
     }
 
     /// The segment that holds a position, if the log reaches it.
@@ -269,7 +280,8 @@ impl Shared {
         view: &View,
         name: &str,
     ) -> Result<Vec<Arc<SealedSegment>>, ReadError> {
-        let segments = self.streams.lookup(self.hash.stream(name)).map_err(index_failed)?;
+        let runs = self.streams.view();
+        let segments = runs.lookup(self.hash.stream(name)).map_err(index_failed)?;
         let mut parts: Vec<Arc<SealedSegment>> = segments
             .into_iter()
             .filter_map(|segment| {
@@ -277,12 +289,7 @@ impl Shared {
                 at.ok().and_then(|at| view.sealed.get(at)).cloned()
             })
             .collect();
-        // A reader in another process may have the view of a moment before the index.
-        let indexed = self.streams.gaps(&(1..u64::try_from(view.sealed.len()).unwrap_or(0) + 1));
-        for gap in indexed {
-            let is_in = |it: &&Arc<SealedSegment>| gap.contains(&u64::from(it.segment()));
-            parts.extend(view.sealed.iter().filter(is_in).cloned());
-        }
+        parts.extend(view.not_indexed(&runs).cloned());
         parts.sort_unstable_by_key(|it| it.segment());
         parts.dedup_by_key(|it| it.segment());
         Ok(parts)
@@ -298,7 +305,15 @@ impl Shared {
     /// Positions of events whose key may have this hash.
     pub(crate) fn key_candidates(&self, hash: u64) -> Result<Vec<u64>, ReadError> {
         let view = self.view();
-        let mut positions = self.keys.lookup(hash).map_err(index_failed)?;
+        let runs = self.keys.view();
+        let mut positions = runs.lookup(hash).map_err(index_failed)?;
+        for segment in view.not_indexed(&runs) {
+            let entries = index::entries_of(segment, &self.identity).map_err(|error| {
+                ReadError::Io { file: SEGMENTS_DIR.to_owned(), what: error.to_string() }
+            })?;
+            let same = entries.keys.into_iter().filter(|(key, _)| *key == hash);
+            positions.extend(same.map(|(_, position)| position));
+        }
         for tail in &view.tails {
             let index = tail.read();
             positions.extend(index.key_candidates(hash).map(|ordinal| tail.position(ordinal)));

@@ -51,9 +51,6 @@ pub(crate) struct PageCache {
 }
 
 impl PageCache {
-    /// What a log takes unless it is told otherwise.
-    pub(crate) const BYTES_DEFAULT: usize = 32 * 1024 * 1024;
-
     /// A cache of at most this size; less than a page is a cache that holds nothing.
     pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
         let frames = (bytes_max / PAGE_BYTES).min(u32::MAX as usize);
@@ -66,7 +63,7 @@ impl PageCache {
     }
 
     /// How many pages are in memory.
-    pub(crate) fn pages(&self) -> usize {
+    pub(super) fn pages(&self) -> usize {
         self.index.read().places.len() + self.entries.read().places.len()
     }
 

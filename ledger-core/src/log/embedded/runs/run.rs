@@ -11,10 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::cache::{Frames, PageCache, PageKey, Shelf};
 use super::entries::{Entry, EntryPage, EntryShape};
 use super::filter::{BLOCK_BYTES, holds, scale};
-use super::format::{CHUNK_PAGES, Header, HeaderVerdict, Plan, RunKind, run_name};
+use super::format::{CHUNK_PAGES, Header, HeaderVerdict, Plan, run_name};
 use super::page::{Fault, PAGE_BYTES, Page, offset, read_whole};
-use super::{HASH_BITS, RunsError};
-use crate::id::LedgerId;
+use super::{HASH_BITS, RunsError, RunsPlace};
 use crate::log::storage::{File, Storage};
 
 /// How much a scan reads at a time: sixteen pages.
@@ -32,6 +31,16 @@ pub(super) struct Run {
     number: u64,
     cache: Arc<PageCache>,
     is_damaged: AtomicBool,
+    writers: Option<Writers>,
+}
+
+/// What the writer's run removes its own file with.
+struct Writers(Arc<dyn Storage>);
+
+impl std::fmt::Debug for Writers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Storage")
+    }
 }
 
 /// What the filter of one run says of a hash.
@@ -54,25 +63,23 @@ impl std::fmt::Debug for FileHandle {
 }
 
 impl Run {
-    /// Opens the run of these segments.
+    /// Opens the run of these segments. The writer's removes its file when it sees damage in it.
     pub(super) fn open(
-        storage: &dyn Storage,
-        directory: &str,
-        kind: RunKind,
+        place: &RunsPlace,
         segments: &Range<u64>,
-        ledger: LedgerId,
-        cache: &Arc<PageCache>,
+        is_writers: bool,
     ) -> Result<Self, RunsError> {
-        let path = format!("{directory}/{}", run_name(kind, segments));
+        let RunsPlace { storage, directory, ledger, kind, cache } = place;
+        let path = format!("{directory}/{}", run_name(*kind, segments));
         let io = |source| RunsError::Io { file: path.clone(), source };
         let file = storage.open(&path).map_err(io)?;
         let length = file.len().map_err(io)?;
-        let opened =
-            Page::read(&*file, 0, 0).and_then(|page| Header::decode(&page, kind, segments, ledger));
+        let opened = Page::read(&*file, 0, 0)
+            .and_then(|page| Header::decode(&page, *kind, segments, *ledger));
         let header = match opened {
             Ok(HeaderVerdict::Ours(header)) => header,
             Ok(HeaderVerdict::Foreign(found)) => {
-                return Err(RunsError::Foreign { file: path, expected: ledger, found });
+                return Err(RunsError::Foreign { file: path, expected: *ledger, found });
             }
             Err(fault) => return Err(fault_of(&path, segments, 0, fault)),
         };
@@ -96,6 +103,7 @@ impl Run {
             number,
             cache: Arc::clone(cache),
             is_damaged: AtomicBool::new(false),
+            writers: is_writers.then(|| Writers(Arc::clone(storage))),
         })
     }
 
@@ -259,8 +267,12 @@ impl Run {
     }
 
     fn fault(&self, page: u64, fault: Fault) -> RunsError {
-        if matches!(fault, Fault::Damaged(_)) {
-            self.is_damaged.store(true, Ordering::Relaxed);
+        let is_first =
+            matches!(fault, Fault::Damaged(_)) && !self.is_damaged.swap(true, Ordering::Relaxed);
+        if let Some(Writers(storage)) = self.writers.as_ref().filter(|_| is_first) {
+            // So that the next opening finds a gap and not the same damage. When the file stays,
+            // so does the error.
+            drop(storage.remove(&self.path));
         }
         fault_of(&self.path, &self.header.segments, page, fault)
     }

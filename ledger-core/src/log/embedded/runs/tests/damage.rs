@@ -25,7 +25,7 @@ enum Seen {
 #[track_caller]
 fn look(disk: &SimulatedDisk, model: &Model) -> Seen {
     let runs = Runs::open_read_only(place(disk, 1 << 20)).unwrap();
-    let gaps = runs.gaps(&(0..2));
+    let gaps = runs.view().gaps(&(0..2));
     if !gaps.is_empty() {
         return Seen::Gap(gaps);
     }
@@ -52,7 +52,7 @@ fn every_bit_that_flips_is_found() {
     for bit in (0..bits).step_by(if is_ci() { 1 } else { 11 }) {
         disk.flip(&paths[1], bit).unwrap();
         let expected =
-            if bit < 4096 * 8 { Seen::Gap(ones([1].iter())) } else { Seen::Damaged(1..2) };
+            if bit < 4096 * 8 { Seen::Gap(ranges(&[(1, 2)])) } else { Seen::Damaged(1..2) };
         assert_eq!(look(&disk, &model), expected, "bit {bit}");
         disk.flip(&paths[1], bit).unwrap();
     }
@@ -65,7 +65,7 @@ fn every_length_but_the_right_one_is_found() {
     let whole = disk.snapshot();
     for cut in (0..len).chain([len + 1, len + 512, len + 4096]) {
         disk.cut(&paths[0], cut).unwrap();
-        assert_eq!(look(&disk, &model), Seen::Gap(ones([0].iter())), "{cut} bytes");
+        assert_eq!(look(&disk, &model), Seen::Gap(ranges(&[(0, 1)])), "{cut} bytes");
         disk.restore(&whole);
     }
 }
@@ -74,8 +74,7 @@ fn every_length_but_the_right_one_is_found() {
 fn files_that_changed_places_are_found() {
     let (disk, model, paths) = two_runs();
     disk.swap(&paths[0], &paths[1]).unwrap();
-    let both: Range<u64> = 0..2;
-    assert_eq!(look(&disk, &model), Seen::Gap(vec![both]));
+    assert_eq!(look(&disk, &model), Seen::Gap(ranges(&[(0, 2)])));
 }
 
 #[test]
@@ -120,7 +119,7 @@ fn a_damaged_header_costs_the_run_and_nothing_else() {
     let (disk, mut model, paths) = two_runs();
     disk.flip(&paths[0], 99).unwrap();
     let opened = RunsWriter::open(place(&disk, 0), &(0..2)).unwrap();
-    assert_eq!(opened.gaps, ones([0].iter()));
+    assert_eq!(opened.gaps, ranges(&[(0, 1)]));
     assert!(
         matches!(&opened.damaged[..], [RunsError::Damaged { segments, .. }] if *segments == (0..1))
     );
@@ -142,14 +141,42 @@ fn a_merge_of_a_damaged_run_leaves_nothing_and_the_run_can_be_made_again() {
     let error = writer.merge(&plan, &|| false).unwrap_err();
     let RunsError::Damaged { segments, file, offset, .. } = error else { panic!("{error:?}") };
     assert_eq!((&segments, &file, offset), (&(1..2), &paths[1], 2 * 4096));
-    assert_eq!(disk.list(DIRECTORY).unwrap().len(), 2);
-    assert_eq!(writer.discard(&segments).unwrap(), ones([1].iter()));
-    assert_eq!(writer.merge(&plan, &|| false).unwrap(), Merged::Superseded);
-    writer.add(1, model[&1].clone()).unwrap();
+    assert_eq!(disk.list(DIRECTORY).unwrap().len(), 1, "the damaged file is gone");
+    assert!(writer.runs().view().lookup(model[&1][0].0).is_err(), "and what it held is not absent");
+    let entries_of = |segment| Ok::<_, RunsError>(model[&segment].clone());
+    writer.rebuild(&segments, entries_of).unwrap();
     check(writer.runs(), &model);
+    assert_eq!(writer.merge(&plan, &|| false).unwrap(), Merged::Superseded);
     let plan = writer.merge_due().unwrap();
     assert_eq!(writer.merge(&plan, &|| false).unwrap(), Merged::Done);
     check(writer.runs(), &model);
+}
+
+#[test]
+fn damage_that_the_writer_saw_is_a_gap_when_it_opens_again() {
+    let (disk, model, paths) = two_runs();
+    disk.flip(&paths[0], 4096 * 8).unwrap();
+    let beside = Runs::open_read_only(place(&disk, 0)).unwrap();
+    beside.view().lookup(model[&0][0].0).unwrap_err();
+    assert_eq!(disk.list(DIRECTORY).unwrap().len(), 2, "a reader removes nothing");
+    let writer = RunsWriter::open(place(&disk, 0), &(0..2)).unwrap().writer;
+    writer.runs().view().lookup(model[&0][0].0).unwrap_err();
+    let opened = RunsWriter::open(place(&disk, 0), &(0..2)).unwrap();
+    assert_eq!(opened.gaps, ranges(&[(0, 1)]));
+    assert!(opened.damaged.is_empty());
+}
+
+#[test]
+fn a_rebuild_that_fails_leaves_the_damage_an_error() {
+    let (disk, model, paths) = two_runs();
+    disk.flip(&paths[0], 4096 * 8).unwrap();
+    let writer = RunsWriter::open(place(&disk, 0), &(0..2)).unwrap().writer;
+    let failed = writer.rebuild(&(0..2), |segment| match segment {
+        0 => Ok(model[&0].clone()),
+        _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
+    });
+    assert_eq!(failed.unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    assert!(writer.runs().view().lookup(model[&0][0].0).is_err());
 }
 
 /// A checksum keeps nobody out who can write it: then the numbers must not add up to a panic.
@@ -175,7 +202,7 @@ fn forged_pages_never_panic() {
         disk.overwrite(&paths[0], &forged).unwrap();
         let Ok(opened) = RunsWriter::open(place(&disk.killed(), 0), &(0..2)) else { continue };
         for (hash, _) in &model[&0] {
-            drop(opened.writer.runs().lookup(*hash));
+            drop(opened.writer.runs().view().lookup(*hash));
         }
         if let Some(plan) = opened.writer.merge_due() {
             drop(opened.writer.merge(&plan, &|| false));
