@@ -5,10 +5,10 @@
 //! a segment that is sealed adds one, and a background thread merges them, so memory does not grow
 //! with the log and start reads only headers.
 //!
-//! What it promises: an entry that was added is found, or the lookup fails. Damage is an error that
-//! names the segments to rebuild from, a missing file is a gap that opening reports; neither is ever
-//! an absence. What it does not promise: that what is found is meant. Only the first 48 bits of a
-//! hash are kept, so the caller compares with the record.
+//! What it promises: an entry that was added is found, or the lookup fails. Damage is an error
+//! that names the segments to rebuild from, a missing file is a gap that opening reports; neither
+//! is ever an absence. What it does not promise: that what is found is meant. Only the first 48
+//! bits of a hash are kept, so the caller compares with the record.
 //!
 //! All of it can be deleted: it is made again from the segments. It knows nothing of records, and
 //! hashes are the caller's, keyed, so nobody outside can choose them.

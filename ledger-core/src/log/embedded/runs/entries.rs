@@ -2,9 +2,9 @@
 //!
 //! The hash space is cut into about as many buckets as the run has entries. A page says in unary
 //! how many of its entries each bucket has, from the bucket of its first entry on (a one for an
-//! entry, a zero for the step to the next bucket), and keeps of each entry only what the bucket does
-//! not say: the rest of the hash and the distance of the value from the run's least one, both as
-//! wide as the run needs. So any entry is found by counting, without reading those before it.
+//! entry, a zero for the step to the next bucket), and keeps of each entry only what the bucket
+//! does not say: the rest of the hash and the distance of the value from the run's least one, both
+//! as wide as the run needs. So any entry is found by counting, without reading those before it.
 //!
 //! ```text
 //! 0   u64  the bucket of the first entry

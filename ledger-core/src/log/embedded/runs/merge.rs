@@ -110,7 +110,8 @@ pub(crate) enum Merged {
     Superseded,
 }
 
-/// Writes the entries of the run that a plan makes, to be finished. `None`: stopped, nothing is left.
+/// Writes the entries of the run that a plan makes, to be finished. `None`: it was stopped and
+/// nothing is left.
 pub(super) fn write<'a>(
     place: &'a RunsPlace,
     plan: &MergePlan,

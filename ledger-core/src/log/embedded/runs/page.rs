@@ -1,8 +1,9 @@
 //! The page: the unit in which a run file is written, read, checked and cached.
 //!
-//! A run file is nothing but pages of 4 KiB. The last four bytes of each are a CRC32C over the rest,
-//! begun with the number of the page and with what names the file, so a page that stands in another
-//! place or in another file is as damaged as one with a flipped bit. No byte is outside a checksum.
+//! A run file is nothing but pages of 4 KiB. The last four bytes of each are a CRC32C over the
+//! rest, begun with the number of the page and with what names the file, so a page that stands in
+//! another place or in another file is as damaged as one with a flipped bit. No byte is outside a
+//! checksum.
 
 use std::fmt;
 use std::io;

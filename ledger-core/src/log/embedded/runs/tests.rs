@@ -97,7 +97,8 @@ fn any_value() -> impl Strategy<Value = u64> {
 fn any_step() -> impl Strategy<Value = Step> {
     let flood = proptest::option::weighted(0.2, (any_hash(), 1_u16..3000));
     prop_oneof![
-        6 => (vec((any_hash(), any_value()), 0..60), flood).prop_map(|(all, it)| Step::Add(all, it)),
+        6 => (vec((any_hash(), any_value()), 0..60), flood)
+            .prop_map(|(all, flood)| Step::Add(all, flood)),
         4 => Just(Step::Merge),
         1 => Just(Step::StopMerge),
         1 => Just(Step::Reopen),

@@ -22,8 +22,8 @@ pub(crate) struct RunsView {
 }
 
 impl RunsView {
-    /// The values of a hash, run by run from the oldest segments on and in order within each: values
-    /// that grow with the log come in order.
+    /// The values of a hash, run by run from the oldest segments on and in order within each:
+    /// values that grow with the log come in order.
     pub(crate) fn lookup(&self, hash: u64) -> Result<Vec<u64>, RunsError> {
         let hash = kept(hash);
         let mut values = Vec::new();
