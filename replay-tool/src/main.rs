@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use ledger_core::log::Position;
 
+mod audit;
 mod directory;
 mod list;
 mod progress;
@@ -69,6 +70,23 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Prices an invoice again from the log alone and compares every line.
+    Audit {
+        /// The number of the invoice, such as INV-000001.
+        invoice: String,
+        /// The ledger directory.
+        #[arg(long, value_name = "DIR", default_value = "./counterfoil-data/ledger")]
+        dir: PathBuf,
+        /// The issuer whose register gave the number.
+        #[arg(long, default_value = "main")]
+        issuer: String,
+        /// Print the arithmetic behind each line too.
+        #[arg(long)]
+        explain: bool,
+        /// One JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+    },
     /// Prints a proof that an event is under the last checkpoint, to be kept and checked anywhere.
     Proof {
         /// The ledger directory.
@@ -100,6 +118,10 @@ fn main() -> ExitCode {
         Command::Verify { dir, from_checkpoint, key, json } => {
             let options = verify::Options { from_checkpoint, key, json };
             verify::run(&dir, &options, &mut out)
+        }
+        Command::Audit { invoice, dir, issuer, explain, json } => {
+            let asked = audit::Asked { invoice, issuer, explain, json };
+            audit::run(&dir, &asked, &mut out)
         }
         Command::Proof { dir, position } => proof::run(&dir, Position::new(position), &mut out),
         Command::VerifyProof { file, key, json } => proof::verify(&file, &key, json, &mut out),

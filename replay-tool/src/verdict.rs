@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use ledger_core::billing::{AuditError, BasisError, GatherError};
+use ledger_core::fold::FoldError;
 use ledger_core::log::embedded::OpenError;
 use ledger_core::log::keeper::KeeperError;
 use ledger_core::log::prover::ProverError;
@@ -32,6 +34,18 @@ pub(crate) enum Failure {
     Stream { text: String },
     #[error("there is no event at position {position}; the ledger ends at {head}")]
     NoSuchPosition { position: Position, head: Position },
+    #[error("{text:?} is not {what}: {why}")]
+    Argument { text: String, what: &'static str, why: String },
+    #[error("{issuer} never gave out the number {invoice}, or its document was not issued")]
+    NoSuchInvoice { issuer: String, invoice: String },
+    #[error("a stream cannot be folded")]
+    Fold(#[from] FoldError),
+    #[error("the invoice cannot be audited")]
+    Audit(#[from] AuditError),
+    #[error("what the invoice rests on cannot be gathered")]
+    Gather(#[from] GatherError),
+    #[error("the invoice cannot be explained")]
+    Explain(#[from] BasisError),
     #[error("there is no public key in the directory: no checkpoint was ever signed here")]
     NoKey,
     #[error("the ledger cannot be read")]

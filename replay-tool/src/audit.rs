@@ -1,0 +1,213 @@
+//! `replay-tool audit`: an invoice priced again from the log alone, line by line.
+//!
+//! The register says whose the number is and for which period; the document says how much of the log
+//! it knew and by which rules it was priced. Nothing else is believed: no view, no index, no server.
+
+use std::io::Write;
+use std::path::Path;
+
+use ledger_core::billing::{
+    self, Basis, Difference, Explanation, InvoiceFold, RegisterFold, Verdict as Audited,
+};
+use ledger_core::event::invoice::{Document, Line};
+use ledger_core::id::{DeploymentSlug, InvoiceNumber, IssuerId, TenantId};
+use ledger_core::log::embedded::LogReader;
+use ledger_core::log::{ReadStream, Revision};
+use ledger_core::price::Step;
+use ledger_core::stream::Stream;
+use ledger_core::time::BillingPeriod;
+use serde::Serialize;
+
+use crate::directory;
+use crate::verdict::{Failure, Verdict};
+
+/// Which invoice, and how it is printed.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) invoice: String,
+    pub(crate) issuer: String,
+    pub(crate) explain: bool,
+    pub(crate) json: bool,
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+struct Report {
+    verdict: &'static str,
+    number: InvoiceNumber,
+    tenant: TenantId,
+    period: BillingPeriod,
+    is_void: bool,
+    audit: Audited,
+    document: Document,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Explanation>,
+}
+
+fn argument<T: std::str::FromStr<Err: std::fmt::Display>>(
+    text: &str,
+    what: &'static str,
+) -> Result<T, Failure> {
+    text.parse().map_err(|error: T::Err| Failure::Argument {
+        text: text.to_owned(),
+        what,
+        why: error.to_string(),
+    })
+}
+
+pub(crate) fn run(dir: &Path, asked: &Asked, out: &mut impl Write) -> Result<Verdict, Failure> {
+    let number: InvoiceNumber = argument(&asked.invoice, "an invoice number")?;
+    let issuer: IssuerId = argument(&asked.issuer, "an issuer")?;
+    let storage = directory::storage(dir)?;
+    let reader = directory::reader(dir, &storage)?;
+    let unknown =
+        || Failure::NoSuchInvoice { issuer: asked.issuer.clone(), invoice: asked.invoice.clone() };
+    let (tenant, period) = place_of(&reader, &issuer, &number)?.ok_or_else(unknown)?;
+    let stream = Stream::Invoice(tenant.clone(), period);
+    let mut fold = InvoiceFold::of(tenant.clone(), period);
+    for record in reader.read_stream(&stream, ReadStream::Forwards(Revision::FIRST))? {
+        fold = fold.fold(&record?)?;
+    }
+    let issued = fold.invoice(&number).ok_or_else(unknown)?;
+    let document = issued.document.clone();
+    let slugs = slugs_of(&reader, &tenant)?;
+    let read = |stream: &Stream| reader.read_stream(stream, ReadStream::Forwards(Revision::FIRST));
+    let audit = billing::audit(&tenant, period, &document, slugs.iter().cloned(), read)?;
+    let explanation = match asked.explain {
+        false => None,
+        true => {
+            let basis = Basis::gather(&tenant, period, slugs, document.folded_to, read)?;
+            Some(billing::explain(&document, &basis)?)
+        }
+    };
+    let verdict = if audit.matches { Verdict::Good } else { Verdict::Bad };
+    let report = Report {
+        verdict: if audit.matches { "good" } else { "bad" },
+        number,
+        tenant,
+        period,
+        is_void: issued.is_void,
+        audit,
+        document,
+        explanation,
+    };
+    if asked.json {
+        serde_json::to_writer(&mut *out, &report).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        print(&report, out)?;
+    }
+    Ok(verdict)
+}
+
+fn place_of(
+    reader: &LogReader,
+    issuer: &IssuerId,
+    number: &InvoiceNumber,
+) -> Result<Option<(TenantId, BillingPeriod)>, Failure> {
+    let mut register = RegisterFold::of(issuer.clone());
+    let stream = Stream::Register(issuer.clone());
+    for record in reader.read_stream(&stream, ReadStream::Forwards(Revision::FIRST))? {
+        register = register.fold(&record?)?;
+    }
+    let found = register.all().find(|(_, _, taken)| taken.number == *number);
+    Ok(found.map(|(tenant, period, _)| (tenant.clone(), period)))
+}
+
+/// Every deployment the tenant ever had, by the names of streams.
+fn slugs_of(reader: &LogReader, tenant: &TenantId) -> Result<Vec<DeploymentSlug>, Failure> {
+    let prefix = format!("deployment-{tenant}.");
+    let names = reader.streams(&prefix)?;
+    let slug = |name: &String| match name.parse() {
+        // A tenant's id may begin with another's: the stream itself says whose it is.
+        Ok(Stream::Deployment(whose, slug)) if whose == *tenant => Some(slug),
+        Ok(_) | Err(_) => None,
+    };
+    Ok(names.iter().filter_map(slug).collect())
+}
+
+fn print(report: &Report, out: &mut impl Write) -> Result<(), Failure> {
+    let document = &report.document;
+    let void = if report.is_void { " (voided since)" } else { "" };
+    writeln!(out, "invoice   {}{void}", report.number)?;
+    writeln!(out, "tenant    {}", report.tenant)?;
+    writeln!(out, "period    {}", report.period)?;
+    writeln!(
+        out,
+        "priced    by rules {} from the log up to position {}",
+        report.audit.rules, report.audit.folded_to
+    )?;
+    writeln!(out)?;
+    for (number, line) in (1..).zip(&document.lines) {
+        print_line(number, line, out)?;
+        let step = report.explanation.as_ref().and_then(|it| it.lines.get(number - 1));
+        if let Some(step) = step.and_then(|it| it.step.as_ref()) {
+            print_step(step, 1, out)?;
+        }
+    }
+    let totals = &document.totals;
+    writeln!(out, "{:>72}", format!("subtotal {:>12}", totals.net.to_string()))?;
+    writeln!(out, "{:>72}", format!("tax {:>12}", totals.tax.to_string()))?;
+    writeln!(out, "{:>72}", format!("total {:>12}", totals.gross.to_string()))?;
+    writeln!(out)?;
+    for difference in &report.audit.differences {
+        print_difference(difference, out)?;
+    }
+    match report.audit.matches {
+        true => {
+            writeln!(out, "good: the log makes this very invoice, {} lines", report.audit.lines)?
+        }
+        false => writeln!(
+            out,
+            "BAD: the log does not make this invoice, {} differences",
+            report.audit.differences.len()
+        )?,
+    }
+    Ok(())
+}
+
+fn print_line(number: usize, line: &Line, out: &mut impl Write) -> Result<(), Failure> {
+    let unit = line.unit.as_ref().map_or(String::new(), |unit| format!(" {unit}"));
+    let price = line.unit_price.map_or(String::new(), |price| format!(" x {price}"));
+    let quantity = format!("{}{unit}{price}", line.quantity);
+    let amount = line.amount.to_string();
+    writeln!(out, "{number:>3}  {:<32} {quantity:>22} {amount:>12}", line.description.as_str())?;
+    Ok(())
+}
+
+fn print_step(step: &Step, depth: usize, out: &mut impl Write) -> Result<(), Failure> {
+    writeln!(out, "     {:indent$}{} = {}", "", step.what, step.value, indent = depth * 2)?;
+    step.of.iter().try_for_each(|step| print_step(step, depth + 1, out))
+}
+
+fn print_difference(difference: &Difference, out: &mut impl Write) -> Result<(), Failure> {
+    let quote = |found: &billing::Found, out: &mut dyn Write| -> std::io::Result<()> {
+        for it in &found.quoted {
+            writeln!(out, "       {} {}@{}  {}", it.position, it.stream, it.revision, it.record)?;
+        }
+        Ok(())
+    };
+    match difference {
+        Difference::Line { number, parts, issued, made, found } => {
+            writeln!(out, "line {number} differs in {parts:?}")?;
+            writeln!(out, "     issued {}, the log makes {}", issued.amount, made.amount)?;
+            quote(found, out)?;
+        }
+        Difference::LineTooMany { number, issued, found } => {
+            writeln!(out, "line {number} ({}): the log makes no such line", issued.description)?;
+            quote(found, out)?;
+        }
+        Difference::LineMissing { made, found } => {
+            writeln!(out, "missing: {} of {}", made.description, made.amount)?;
+            quote(found, out)?;
+        }
+        Difference::Totals { issued, made } => {
+            writeln!(out, "total: issued {}, the log makes {}", issued.gross, made.gross)?;
+        }
+        Difference::Sum { lines, gross } => {
+            let lines = lines.map_or("no sum".to_owned(), |it| it.to_string());
+            writeln!(out, "sum: the lines come to {lines}, the total says {gross}")?;
+        }
+    }
+    Ok(())
+}
