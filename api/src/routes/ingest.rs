@@ -1,0 +1,245 @@
+//! `POST /events`: usage comes in, once. `GET /events/{position}`: one event, whole.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use ledger_core::log::{
+    Append, AppendError, Appended, EventLog, Expected, NewEvent, OnConflict, Outcome, Position,
+};
+use ledger_core::stream::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Shared, answer, blocking};
+use crate::app::Done;
+use crate::body;
+use crate::cloudevents::{self, CloudEvent, EVENTS_MAX, Usage};
+use crate::error::{ApiError, FieldError};
+
+/// How a batch is taken.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Parameters {
+    /// Record what can be recorded and report the rest.
+    #[serde(default)]
+    partial: bool,
+}
+
+/// What became of one event.
+#[derive(Debug, Serialize)]
+struct Item {
+    source: Option<String>,
+    id: Option<String>,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    data: Vec<Item>,
+    position: u64,
+}
+
+/// `POST /events`
+pub(crate) async fn create(
+    State(app): State<Shared>,
+    caller: Caller,
+    Query(parameters): Query<Parameters>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let scope = caller.principal.read_own()?;
+    let own = scope.tenant().cloned();
+    let actor = caller.principal.producer();
+    let sent = read(request, &app).await?;
+    if sent.is_empty() || sent.len() > EVENTS_MAX {
+        let detail = format!("a batch holds 1 to {EVENTS_MAX} events, not {}", sent.len());
+        return Err(ApiError::TooLarge { detail });
+    }
+    let now = app.now();
+    let mut items = Vec::with_capacity(sent.len());
+    let mut usages: BTreeMap<Stream, Vec<(usize, NewEvent)>> = BTreeMap::new();
+    let mut known: BTreeMap<ledger_core::id::TenantId, bool> = BTreeMap::new();
+    for (place, event) in sent.into_iter().enumerate() {
+        let mut item = Item {
+            source: event.source.clone(),
+            id: event.id.clone(),
+            status: "invalid",
+            position: None,
+            errors: Vec::new(),
+        };
+        match cloudevents::usage(event, own.as_ref(), now) {
+            Ok(Usage { tenant, stream, event }) => {
+                let is_known = match known.get(&tenant) {
+                    Some(is_known) => *is_known,
+                    None => {
+                        let is_known = app.has_tenant(&tenant)?;
+                        known.insert(tenant, is_known);
+                        is_known
+                    }
+                };
+                if is_known {
+                    item.status = "accepted";
+                    usages.entry(stream).or_default().push((place, event));
+                } else {
+                    item.errors.push(FieldError {
+                        pointer: "/subject".to_owned(),
+                        reason: "there is no such tenant".to_owned(),
+                    });
+                }
+            }
+            Err(error) => item.errors.push(error),
+        }
+        items.push(item);
+    }
+    if !parameters.partial {
+        refuse_invalid(&items)?;
+        if usages.len() > 1 {
+            refuse_conflicts(&app, &usages, &mut items)?;
+        }
+    }
+    let on_conflict = if parameters.partial { OnConflict::SkipThem } else { OnConflict::RefuseAll };
+    let mut pending = Vec::with_capacity(usages.len());
+    for (stream, events) in usages {
+        let (places, events): (Vec<usize>, Vec<NewEvent>) = events.into_iter().unzip();
+        let append = Append {
+            stream,
+            expected: Expected::Any,
+            actor: actor.clone(),
+            causation: None,
+            correlation: None,
+            events,
+            on_conflict,
+        };
+        pending.push((places, app.log.append(append)));
+    }
+    let mut position = Position::ORIGIN;
+    for (places, pending) in pending {
+        match pending.await {
+            Ok(appended) => {
+                position = position.max(appended.position);
+                note(&mut items, &places, &appended);
+            }
+            Err(AppendError::Conflict { outcomes }) => {
+                return Err(conflict(items, &places, &outcomes));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let is_mixed = items.iter().any(|item| matches!(item.status, "invalid" | "conflict"));
+    let status = if is_mixed { StatusCode::MULTI_STATUS } else { StatusCode::OK };
+    let done = Done { records: Vec::new(), position, is_repeat: false };
+    Ok(super::done(status, Answer { data: items, position: position.get() }, &done))
+}
+
+/// Single, batch or binary mode, by content type.
+async fn read(request: Request, app: &Shared) -> Result<Vec<CloudEvent>, ApiError> {
+    let media = body::media_type(&request);
+    let headers = request.headers().clone();
+    let bytes = body::read(request, app).await?;
+    match media.as_deref() {
+        Some("application/cloudevents+json") => Ok(vec![body::parse(&bytes)?]),
+        Some("application/cloudevents-batch+json") => body::parse(&bytes),
+        Some("application/json") if headers.contains_key("ce-specversion") => {
+            Ok(vec![cloudevents::from_headers(&headers, &bytes)?])
+        }
+        Some(_) | None => Err(ApiError::MediaType),
+    }
+}
+
+fn refuse_invalid(items: &[Item]) -> Result<(), ApiError> {
+    let fields: Vec<FieldError> = items
+        .iter()
+        .enumerate()
+        .flat_map(|(place, item)| {
+            item.errors.iter().map(move |error| FieldError {
+                pointer: format!("/{place}{}", error.pointer),
+                reason: error.reason.clone(),
+            })
+        })
+        .collect();
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let detail = "nothing was recorded: some events are invalid".to_owned();
+    Err(ApiError::Malformed { detail, fields })
+}
+
+/// One append goes to one stream, so a batch over several is looked at whole before any of it is
+/// appended.
+fn refuse_conflicts(
+    app: &Shared,
+    usages: &BTreeMap<Stream, Vec<(usize, NewEvent)>>,
+    items: &mut [Item],
+) -> Result<(), ApiError> {
+    let mut has_conflict = false;
+    for (stream, events) in usages {
+        for (place, event) in events {
+            let Some(key) = &event.key else { continue };
+            let Some(first) = app.log.find(key)? else { continue };
+            let same = first.stream == *stream
+                && first.event == event.event
+                && first.occurred_at == event.occurred_at;
+            if let (false, Some(item)) = (same, items.get_mut(*place)) {
+                item.status = "conflict";
+                item.position = Some(first.position.get());
+                has_conflict = true;
+            }
+        }
+    }
+    if has_conflict { Err(conflict_of(items)) } else { Ok(()) }
+}
+
+fn note(items: &mut [Item], places: &[usize], appended: &Appended) {
+    for (place, outcome) in places.iter().zip(&appended.outcomes) {
+        let Some(item) = items.get_mut(*place) else { continue };
+        let (status, position) = match outcome {
+            Outcome::Recorded { position, .. } => ("accepted", *position),
+            Outcome::Duplicate { position, .. } => ("duplicate", *position),
+            Outcome::Conflict { position } => ("conflict", *position),
+        };
+        item.status = status;
+        item.position = Some(position.get()).filter(|it| *it > 0);
+    }
+}
+
+fn conflict(mut items: Vec<Item>, places: &[usize], outcomes: &[Option<Outcome>]) -> ApiError {
+    for (place, outcome) in places.iter().zip(outcomes) {
+        if let (Some(Outcome::Conflict { position }), Some(item)) = (outcome, items.get_mut(*place))
+        {
+            item.status = "conflict";
+            item.position = Some(position.get()).filter(|it| *it > 0);
+        }
+    }
+    conflict_of(&items)
+}
+
+fn conflict_of(items: &[Item]) -> ApiError {
+    let conflicts: Vec<&Item> = items.iter().filter(|item| item.status == "conflict").collect();
+    let mut more = serde_json::Map::new();
+    more.insert("conflicts".to_owned(), serde_json::json!(conflicts));
+    ApiError::Refused {
+        code: "conflicting_duplicate",
+        kind: ledger_core::decide::RefusalKind::Conflict,
+        detail: "nothing was recorded: an id is known with other content".to_owned(),
+        more,
+    }
+}
+
+/// `GET /events/{position}`
+pub(crate) async fn show(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(position): Path<String>,
+) -> Result<Response, ApiError> {
+    caller.principal.read_all()?;
+    let position = Position::new(super::parse_part(&position)?);
+    blocking(move || {
+        let record = app.log.reader().read_at(position)?.ok_or(ApiError::NotFound)?;
+        Ok(answer(record, app.log.head()))
+    })
+    .await
+}

@@ -1,0 +1,206 @@
+//! The guard: room is reserved here before anything is provisioned.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use ledger_core::decide::account::Account;
+use ledger_core::decide::account::guard::{GuardRefusal, Reserve, Wanted};
+use ledger_core::decide::catalog::Offers;
+use ledger_core::event::account::ReleaseReason;
+use ledger_core::id::{DeploymentSlug, ReservationId, ResourceId, ResourceKind, TenantId};
+use ledger_core::log::EventLog;
+use ledger_core::money::Money;
+use ledger_core::stream::Stream;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Caller, Shared, answer, blocking, done, keys_of, parse_part, tenant_of};
+use crate::app::App;
+use crate::body::JsonBody;
+use crate::error::ApiError;
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReserveBody {
+    /// Its name, by which it is known when it comes again.
+    reservation: ReservationId,
+    items: Vec<ItemBody>,
+    #[serde(default)]
+    deployment: Option<DeploymentSlug>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct ItemBody {
+    kind: ResourceKind,
+    #[serde(default = "one")]
+    count: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// The numbers that explain a refusal.
+fn refused(refusal: &GuardRefusal) -> ApiError {
+    let mut more = Map::new();
+    if let GuardRefusal::UpgradeRequired(room) = refusal {
+        more.insert("plan".to_owned(), json!(room.plan));
+        more.insert(
+            "limits".to_owned(),
+            json!({
+                "max_node_instances": room.instances_max,
+                "max_monthly_provisioning": room.limit,
+            }),
+        );
+        more.insert(
+            "usage".to_owned(),
+            json!({
+                "node_instances": room.instances,
+                "requested": room.instances_wanted,
+                "projected": room.projected,
+                "projected_with_request": room.projected_with,
+            }),
+        );
+        more.insert("would_fit".to_owned(), json!({"node_instances": room.instances_left()}));
+        more.insert("plans".to_owned(), json!(room.plans));
+    }
+    if let GuardRefusal::CostCapReached { cap, projected_with } = refusal {
+        more.insert("cap".to_owned(), json!(cap));
+        more.insert("projected_with_request".to_owned(), json!(projected_with));
+    }
+    ApiError::refused(refusal, more)
+}
+
+fn account_stream(tenant: &TenantId) -> Stream {
+    Stream::Account(tenant.clone())
+}
+
+/// What the metered kinds cost this month, as last settled. Nothing is settled before credit is
+/// drawn for usage, so an invoiced tenant's is nothing.
+fn metered(account: &Account) -> Result<Money, ApiError> {
+    let currency = account.currency().ok_or(ApiError::NotFound)?;
+    Ok(Money::zero(currency))
+}
+
+fn spend_of(app: &App, tenant: &TenantId) -> Result<Value, ApiError> {
+    let (account, _) = app.state::<Account>(&account_stream(tenant))?;
+    let metered = metered(&account)?;
+    let projected = account.projected(metered).map_err(|error| ApiError::internal(&error))?;
+    let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
+    let limits = account
+        .plan()
+        .and_then(|plan| offers.plan(plan))
+        .and_then(|offer| offer.plan.limits.as_ref())
+        .map(|limits| {
+            json!({
+                "max_node_instances": limits.max_node_instances,
+                "max_monthly_provisioning": limits.max_monthly_provisioning,
+            })
+        });
+    Ok(json!({
+        "tenant": tenant,
+        "node_instances": account.instances(),
+        "projected": projected,
+        "cap": account.cap(),
+        "plan": account.plan(),
+        "limits": limits,
+    }))
+}
+
+/// `GET /tenants/{tenant}/spend`
+pub(crate) async fn spend(
+    State(app): State<Shared>,
+    caller: Caller,
+    path: Path<String>,
+) -> Result<Response, ApiError> {
+    let tenant = tenant_of(&path)?;
+    caller.principal.read(&tenant)?;
+    blocking(move || Ok(answer(spend_of(&app, &tenant)?, app.log.head()))).await
+}
+
+/// `POST /tenants/{tenant}/quota/reservations`
+pub(crate) async fn reserve(
+    State(app): State<Shared>,
+    caller: Caller,
+    path: Path<String>,
+    JsonBody { value: body }: JsonBody<ReserveBody>,
+) -> Result<Response, ApiError> {
+    let tenant = tenant_of(&path)?;
+    caller.principal.write(&tenant)?;
+    blocking(move || {
+        let command = caller.command(&app, "reserve-quota", keys_of(&tenant), &body, None)?;
+        let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
+        let made = app.run::<Account>(&account_stream(&tenant), &command, |account| {
+            let wish = Reserve {
+                reservation: body.reservation.clone(),
+                items: body
+                    .items
+                    .iter()
+                    .map(|it| Wanted { kind: it.kind.clone(), count: it.count })
+                    .collect(),
+                deployment: body.deployment.clone(),
+                metered: metered(account)?,
+                at: command.occurred_at,
+            };
+            account.reserve(&offers, &wish).map_err(|it| refused(&it))
+        })?;
+        let status = if made.records.is_empty() { StatusCode::OK } else { StatusCode::CREATED };
+        let spend = spend_of(&app, &tenant)?;
+        let body = json!({"reservation": body.reservation, "spend": spend});
+        Ok(done(status, body, &made))
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CommitBody {
+    #[serde(default)]
+    resources: Vec<ResourceId>,
+}
+
+fn parts(caller: &Caller, path: &(String, String)) -> Result<(TenantId, ReservationId), ApiError> {
+    let tenant: TenantId = parse_part(&path.0)?;
+    caller.principal.write(&tenant)?;
+    Ok((tenant, parse_part(&path.1)?))
+}
+
+/// `POST /tenants/{tenant}/quota/reservations/{reservation}/commit`
+pub(crate) async fn commit(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(path): Path<(String, String)>,
+    JsonBody { value: body }: JsonBody<CommitBody>,
+) -> Result<Response, ApiError> {
+    let (tenant, reservation) = parts(&caller, &path)?;
+    blocking(move || {
+        let asked = (&reservation, &body);
+        let command = caller.command(&app, "commit-quota", keys_of(&tenant), &asked, None)?;
+        let made = app.run::<Account>(&account_stream(&tenant), &command, |account| {
+            account.commit(&reservation, body.resources.clone()).map_err(|it| refused(&it))
+        })?;
+        let body = json!({"reservation": reservation, "spend": spend_of(&app, &tenant)?});
+        Ok(done(StatusCode::OK, body, &made))
+    })
+    .await
+}
+
+/// `DELETE /tenants/{tenant}/quota/reservations/{reservation}`
+pub(crate) async fn release(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let (tenant, reservation) = parts(&caller, &path)?;
+    blocking(move || {
+        let command =
+            caller.command(&app, "release-quota", keys_of(&tenant), &reservation, None)?;
+        let made = app.run::<Account>(&account_stream(&tenant), &command, |account| {
+            account.release(&reservation, ReleaseReason::Cancelled).map_err(|it| refused(&it))
+        })?;
+        let body = json!({"reservation": reservation, "spend": spend_of(&app, &tenant)?});
+        Ok(done(StatusCode::OK, body, &made))
+    })
+    .await
+}
