@@ -20,8 +20,8 @@ macro_rules! arbitrary {
 }
 
 pub mod catalog;
-pub mod conformance;
 pub mod clock;
+pub mod conformance;
 pub mod crash;
 pub mod disk;
 pub mod events;

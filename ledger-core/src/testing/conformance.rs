@@ -266,9 +266,8 @@ pub fn a_half_known_append_with_a_revision_is_refused(engine: &mut dyn Engine) {
 /// What no log takes is refused by name, and nothing of it is recorded.
 pub fn what_cannot_be_taken_is_refused(engine: &mut dyn Engine) {
     let log = engine.open();
-    let send = |events: Vec<NewEvent>| {
-        log.append(append(usage_stream("a"), Expected::Any, events)).wait()
-    };
+    let send =
+        |events: Vec<NewEvent>| log.append(append(usage_stream("a"), Expected::Any, events)).wait();
     assert!(matches!(send(Vec::new()), Err(AppendError::Empty { .. })));
     let misplaced = PlanAssigned { plan: "free".parse().expect("it is a code") };
     let misplaced = NewEvent { event: Event::from(misplaced), ..usage("a", "1", 1) };
