@@ -12,9 +12,7 @@ proptest! {
     #[test]
     fn a_record_comes_back_from_its_json(record in events::record()) {
         let text = serde_json::to_string(&record)?;
-        prop_assert_eq!(serde_json::from_str::<Record>(&text)?, record.clone());
-        prop_assert_eq!(crate::json::from_str::<Record>(&text)?, record.clone());
-        prop_assert_eq!(serde_json::from_value::<Record>(serde_json::to_value(&record)?)?, record);
+        prop_assert_eq!(crate::json::from_str::<Record>(&text)?, record);
     }
 }
 
