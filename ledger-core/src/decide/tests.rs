@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use proptest::strategy::Union;
 
+use super::Refusal;
 use super::account::Account;
 use super::account::guard::{Reserve, Wanted};
 use super::account::purchase::Purchase;
@@ -30,6 +31,15 @@ fn reached<S: Folded>(beginning: Event, events: Vec<Event>) -> Script<S> {
         script.try_record(event);
     }
     script
+}
+
+/// An answer is events that encode, or a refusal that can be said.
+#[track_caller]
+fn answered<R: Refusal>(answer: Result<Vec<Event>, R>) {
+    match answer {
+        Ok(events) => events.iter().for_each(|it| assert!(it.encode().is_ok())),
+        Err(refusal) => assert!(!refusal.code().is_empty() && !refusal.to_string().is_empty()),
+    }
 }
 
 fn some(strategies: Vec<BoxedStrategy<Event>>) -> impl Strategy<Value = Vec<Event>> {
@@ -60,28 +70,34 @@ proptest! {
         let (reservation, lot, note, plan, number) = names;
         let plan = catalog.plans.first().map_or(plan, |it| it.plan.clone());
         let lot = drawn.0.lots.first().map_or(lot, |it| it.lot.clone());
-        let _ = account.top_up(&top_up);
-        let _ = account.settle_usage(money.0, &drawn.0.purpose, at);
-        let _ = account.apply_to_invoice(&number, money.0, at);
-        let _ = account.expire(at);
-        let _ = account.refund(&lot, money.0, note.clone(), at);
-        let _ = account.charge_back(&drawn.1);
-        let _ = account.return_draw(Revision::FIRST, &drawn.0, money.0, note);
-        let _ = account.credit().balance(at);
-        let _ = account.purchase(&offers, &Purchase { plan: plan.clone(), at, key: None });
-        let _ = account.allocate_slot(&reservation, at);
-        let _ = account.release_slot(&reservation, at);
-        let _ = account.assign_plan(&offers, &plan);
-        let _ = account.set_cost_cap(Some(money.1));
+        answered(account.top_up(&top_up));
+        answered(account.settle_usage(money.0, &drawn.0.purpose, at));
+        answered(account.apply_to_invoice(&number, money.0, at));
+        answered(account.expire(at));
+        answered(account.refund(&lot, money.0, note.clone(), at));
+        answered(account.charge_back(&drawn.1));
+        answered(account.return_draw(Revision::FIRST, &drawn.0, money.0, note));
+        let bought = account.purchase(&offers, &Purchase { plan: plan.clone(), at, key: None });
+        if bought.as_ref().is_ok_and(|it| !it.is_empty()) {
+            prop_assert!(account.credit().balance(at).is_ok_and(|it| !it.is_negative()));
+        }
+        answered(bought);
+        answered(account.allocate_slot(&reservation, at));
+        answered(account.release_slot(&reservation, at));
+        answered(account.assign_plan(&offers, &plan));
+        answered(account.set_cost_cap(Some(money.1)));
         let mut items =
             wanted.into_iter().map(|(kind, count)| Wanted { kind, count }).collect::<Vec<_>>();
         let known = catalog.resource_prices.iter().map(|it| it.kind.clone());
         items.extend(known.map(|kind| Wanted { kind, count: u32::MAX }));
         let (metered, deployment) = (money.1, None);
         let wish = Reserve { reservation: reservation.clone(), items, deployment, metered, at };
-        let _ = account.reserve(&offers, &wish);
-        let _ = account.projected(metered);
-        let _ = account.release(&reservation, ReleaseReason::Lapsed);
+        let granted = account.reserve(&offers, &wish);
+        if granted.as_ref().is_ok_and(|it| !it.is_empty()) {
+            prop_assert!(account.projected(metered).is_ok());
+        }
+        answered(granted);
+        answered(account.release(&reservation, ReleaseReason::Lapsed));
     }
 
     #[test]
@@ -92,12 +108,12 @@ proptest! {
         at in any::<Timestamp>(),
     ) {
         let deployment = reached::<Deployment>(created.into(), events).state;
-        let _ = deployment.transition(to, None);
-        let _ = deployment.end_trial(at);
+        answered(deployment.transition(to, None));
+        answered(deployment.end_trial(at));
         for standing in [super::account::Standing::Good, super::account::Standing::Suspended] {
-            let _ = deployment.follow(standing, None);
+            answered(deployment.follow(standing, None));
         }
-        let _ = deployment.resume_subscription(None);
-        let _ = deployment.cancel_subscription(None);
+        answered(deployment.resume_subscription(None));
+        answered(deployment.cancel_subscription(None));
     }
 }

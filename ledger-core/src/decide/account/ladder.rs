@@ -15,7 +15,7 @@ mod tests;
 /// A day of the ladder has this many seconds, whatever the calendar says.
 const DAY_SECONDS: i64 = 86_400;
 
-/// The tier that holds at an instant, and since when; nothing before the first or without a payment.
+/// The tier that holds at an instant, and since when; none before the first or without a payment.
 pub fn tier_at(
     ladder: &Ladder,
     first_paid_at: Option<Timestamp>,

@@ -58,7 +58,7 @@ fn objects(value: &Value, pointer: String) -> Vec<String> {
         Value::Array(items) => {
             items.iter().enumerate().map(|(place, it)| (place.to_string(), it)).collect()
         }
-        _ => Vec::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     };
     let below = inner.into_iter().flat_map(|(name, it)| objects(it, format!("{pointer}/{name}")));
     let is_fixed = value.is_object() && !open.iter().any(|it| pointer.ends_with(it));

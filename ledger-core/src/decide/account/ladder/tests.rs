@@ -18,13 +18,11 @@ fn tick(script: &mut Script<Account>) -> Option<(String, i64)> {
     let event = events.first().cloned();
     script.take(Ok::<_, String>(events));
     assert_eq!(script.state.reach_tier(&ladder(), script.at), [], "a second tick says it again");
-    match event? {
-        Event::Account(crate::event::account::Event::DiscountTierReached(it)) => {
-            let first = script.state.credit().first_paid_at().unwrap();
-            Some((it.tier.to_string(), it.reached_at.micros_since(first) / 1_000_000))
-        }
-        other => panic!("{other:?}"),
-    }
+    let Event::Account(crate::event::account::Event::DiscountTierReached(it)) = event? else {
+        panic!("only tiers are reached")
+    };
+    let first = script.state.credit().first_paid_at().unwrap();
+    Some((it.tier.to_string(), it.reached_at.micros_since(first) / 1_000_000))
 }
 
 #[test]

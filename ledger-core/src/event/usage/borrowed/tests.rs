@@ -9,10 +9,10 @@ use crate::testing::cases;
 
 /// What the owned reader makes of the bytes.
 fn owned(bytes: &[u8]) -> Result<Recorded, DecodeError> {
-    match Recorded::WIRE.decode(bytes)? {
-        Event::Usage(usage::Event::Recorded(it)) => Ok(it),
-        other => panic!("{other:?}"),
-    }
+    let Event::Usage(usage::Event::Recorded(it)) = Recorded::WIRE.decode(bytes)? else {
+        panic!("the name says which body it is")
+    };
+    Ok(it)
 }
 
 proptest! {
