@@ -90,6 +90,9 @@ pub(crate) struct Engine {
     active: Arc<Tail>,
     /// The header of a segment that has no frame yet; it is written with the first.
     segment_header: Option<[u8; SEGMENT_HEADER_BYTES]>,
+    /// Whether the active segment got its name since the mark was synced. A lie about a name takes
+    /// every group in the file, so the first of them syncs the mark in either mode.
+    is_named_anew: bool,
     offset: u64,
     head: Head,
     /// Including events of the group that is not durable yet.
@@ -113,6 +116,7 @@ impl Engine {
         let offset = active.read().end();
         let mut engine = Self {
             segment_header: None,
+            is_named_anew: true,
             group: Group {
                 bytes: vec![0; FRAME_HEADER_BYTES],
                 first_position: 0,
@@ -390,6 +394,7 @@ impl Engine {
         tail.write().begin_at(SEGMENT_HEADER_BYTES as u64);
         let tail = Arc::new(tail);
         self.segment_header = Some(self.header_of(&tail).encode());
+        self.is_named_anew = true;
         self.offset = SEGMENT_HEADER_BYTES as u64;
         self.active = Arc::clone(&tail);
         self.shared.begin_segment(tail);
@@ -463,12 +468,11 @@ impl Engine {
         };
         let failed = |what| Failure::new(what, super::mark::MARK_FILE);
         self.mark.write(&mark).map_err(failed("write"))?;
-        match self.high_water {
-            HighWater::Strict => self.mark.file().sync_data().map_err(failed("sync"))?,
-            HighWater::Trailing if clean => {
-                self.mark.file().sync_data().map_err(failed("sync"))?;
-            }
-            HighWater::Trailing => self.shared.mark_unsynced.store(true, Ordering::Release),
+        if clean || self.is_named_anew || self.high_water == HighWater::Strict {
+            self.mark.file().sync_data().map_err(failed("sync"))?;
+            self.is_named_anew = false;
+        } else {
+            self.shared.mark_unsynced.store(true, Ordering::Release);
         }
         Ok(())
     }
