@@ -16,7 +16,7 @@ use super::disk::{
     Call, Chance, CrashPoint, Entry, Fault, Harshness, Operation, SECTOR_BYTES, Seeded,
     SimulatedDisk, Snapshot, SystemError,
 };
-use super::model::{Bounds, Model};
+use super::model::{Bounds, Deviation, Model};
 use super::workload::{Workload, epoch};
 
 /// How a run is made.
@@ -33,6 +33,25 @@ pub struct Plan {
     pub threads: Threads,
     /// Whether writes and reads come short and are interrupted now and then.
     pub is_bumpy: bool,
+    /// Whether the disk may fail, so that the log may stop and a read may say that it failed.
+    pub may_stop: bool,
+    /// Space on the disk, until two thirds of the groups were submitted.
+    pub capacity_bytes: Option<u64>,
+}
+
+impl Plan {
+    /// On the caller's threads, on a disk that has space and does not fail.
+    pub fn new(seed: u64, high_water: HighWater, groups: usize) -> Self {
+        Self {
+            seed,
+            high_water,
+            groups,
+            threads: Threads::Caller,
+            is_bumpy: false,
+            may_stop: false,
+            capacity_bytes: None,
+        }
+    }
 }
 
 /// How many bytes a segment of the tests has.
@@ -55,6 +74,7 @@ pub struct Run {
     recovery: Option<Recovery>,
     /// Why it could not be opened, or was stopped.
     pub stopped: Option<String>,
+    refused_for_space: usize,
 }
 
 /// A note in the trace: what had happened before the next call.
@@ -93,8 +113,6 @@ struct Known {
     is_open: bool,
     submitted: Option<usize>,
     answered: Option<usize>,
-    /// The one answered before that.
-    before: Option<usize>,
 }
 
 /// What the disk was, and so what may be demanded of the log.
@@ -149,6 +167,7 @@ impl Run {
             points: Vec::new(),
             recovery: None,
             stopped: None,
+            refused_for_space: 0,
             before,
         };
         let result = run.work(disk, plan);
@@ -169,11 +188,22 @@ impl Run {
             }
         };
         self.recovery = Some(log.recovery().clone());
+        match self.before.0.check(&log, self.before.1) {
+            Ok(found) => self.found = found,
+            Err(Deviation::Unreadable(error)) if plan.may_stop => {
+                self.stopped = Some(error.to_string());
+                return Ok(());
+            }
+            Err(deviation) => return Err(deviation.into()),
+        }
         disk.note(Note::Opened.into());
-        self.found = self.before.0.check(&log, self.before.1)?;
         self.model = self.before.0.cut(self.found);
+        disk.set_capacity(plan.capacity_bytes);
         let mut workload = Workload::new(plan.seed);
-        for _ in 0..plan.groups {
+        for group in 0..plan.groups {
+            if group == plan.groups / 3 * 2 {
+                disk.set_capacity(None);
+            }
             if chance.once_in(6) {
                 log.work_once();
             }
@@ -190,20 +220,40 @@ impl Run {
                     }
                 };
                 let all = Bounds { required: self.model.len(), possible: self.model.len() };
-                self.model.check(&log, all)?;
+                match self.model.check(&log, all) {
+                    Err(Deviation::Unreadable(error)) if plan.may_stop => {
+                        self.stopped = Some(error.to_string());
+                        return Ok(());
+                    }
+                    checked => checked?,
+                };
             }
             let count = match plan.threads {
                 Threads::Own => 1 + chance.below(8),
                 Threads::Caller => 1,
             };
             self.submit(disk, &log, &mut workload, count)?;
-            if self.stopped.is_some() {
-                return Ok(());
+            if let Some(why) = &self.stopped {
+                if !plan.may_stop {
+                    return Err(format!("it stopped: {why}"));
+                }
+                return self.stays_stopped(&log, &mut workload);
             }
         }
         if chance.once_in(2) {
             // Whether it succeeded is seen by who opens the log next.
             drop(log.close());
+        }
+        Ok(())
+    }
+
+    /// A log that has stopped takes nothing more, whatever the disk does by now.
+    fn stays_stopped(&self, log: &EmbeddedLog, workload: &mut Workload) -> Result<(), String> {
+        for _ in 0..3 {
+            match log.append(workload.next(&self.model)).wait() {
+                Err(AppendError::Stopped { .. }) => {}
+                answer => return Err(format!("it had stopped, then answered {answer:?}")),
+            }
         }
         Ok(())
     }
@@ -231,6 +281,9 @@ impl Run {
             if let Err(AppendError::Stopped { why }) = &answer {
                 self.stopped = Some(why.clone());
             }
+            if let Err(AppendError::DiskFull { .. }) = &answer {
+                self.refused_for_space += 1;
+            }
             let place = self.ends.len();
             self.model
                 .take(append, &answer)
@@ -243,6 +296,21 @@ impl Run {
     /// How many moments there are at which the power may go.
     pub fn points(&self) -> usize {
         self.points.len()
+    }
+
+    /// How many appends were refused because the disk was full.
+    pub fn refused_for_space(&self) -> usize {
+        self.refused_for_space
+    }
+
+    /// The number of the first moment after this sync, counted from 0.
+    pub fn moment_of_sync(&self, sync: usize) -> usize {
+        let syncs = self.trace.iter().enumerate().filter(|(_, entry)| match entry {
+            Entry::Call(call, _) => call.operation.is_sync(),
+            Entry::Note(_) => false,
+        });
+        let at = syncs.map(|(at, _)| at).nth(sync).unwrap_or(0);
+        self.points.partition_point(|point| point.at <= at)
     }
 
     /// The trace of the run.
@@ -266,7 +334,7 @@ impl Run {
 
     /// What is known at each point, in one walk over the trace.
     pub fn moments(&self) -> Vec<Moment<'_>> {
-        let mut known = Known { is_open: false, submitted: None, answered: None, before: None };
+        let mut known = Known { is_open: false, submitted: None, answered: None };
         let mut at = 0;
         let mut moments = Vec::with_capacity(self.points.len());
         for point in &self.points {
@@ -275,10 +343,7 @@ impl Run {
                 match Note::from(*note) {
                     Note::Opened => known.is_open = true,
                     Note::Submitted(append) => known.submitted = Some(append),
-                    Note::Answered(append) => {
-                        known.before = known.answered;
-                        known.answered = Some(append);
-                    }
+                    Note::Answered(append) => known.answered = Some(append),
                 }
             }
             at = point.at;
@@ -308,13 +373,15 @@ impl<'a> Moment<'a> {
         (&self.run.model, bounds)
     }
 
-    /// What must be found when the last group may be gone.
+    /// What must be found when the last group that recorded anything may be gone.
     fn required_without_last(&self) -> usize {
-        if self.known.is_open {
-            self.known.before.map_or(self.run.found, |it| self.run.ends[it])
-        } else {
-            self.run.before.1.required
-        }
+        let Some(answered) = self.known.answered.filter(|_| self.known.is_open) else {
+            return self.expected().1.required;
+        };
+        let ends = &self.run.ends[..=answered];
+        let last = ends.last().copied().unwrap_or(self.run.found);
+        let before = ends.iter().rev().copied().find(|end| *end < last);
+        before.unwrap_or(self.run.found.min(last))
     }
 
     /// Cuts the power, opens what is left and holds it to the model. `None` kills the process only:
@@ -356,7 +423,13 @@ impl<'a> Moment<'a> {
             }
             Err(error) => return Err(format!("refused: {}", describe(&error))),
         };
-        let found = model.check(&log, bounds)?;
+        let found = match model.check_after(&log, bounds, self.passed(seed, bounds)) {
+            // A sealed segment is verified when it is read.
+            Err(Deviation::Unreadable(error)) if promise == Promise::Lied => {
+                return Ok(Outcome::Refused(error.to_string()));
+            }
+            found => found?,
+        };
         let quarantined = log.recovery().quarantined.clone();
         if let Some(it) = &quarantined {
             let kept = disk.snapshot().contents(&it.file).unwrap_or_default();
@@ -370,6 +443,17 @@ impl<'a> Moment<'a> {
         }
         let lost = required.saturating_sub(found);
         Ok(Outcome::Opened { found, quarantined: quarantined.is_some(), lost })
+    }
+
+    /// How many records need no second look: most power cuts can only touch the newest ones. Where
+    /// segments are being sealed, and now and then elsewhere, every record is read.
+    fn passed(&self, seed: u64, bounds: Bounds) -> usize {
+        let around = self.run.trace[..self.point.at].iter().rev().take(12);
+        let seals = around.into_iter().any(|entry| match entry {
+            Entry::Call(call, _) => call.path.contains(".sealed") || call.path.contains("index"),
+            Entry::Note(_) => false,
+        });
+        if seals || seed % 8 < 4 { 0 } else { bounds.required.saturating_sub(40) }
     }
 
     /// The beginning of another run on what a power cut at this moment left.
@@ -409,7 +493,7 @@ fn go_on(
         return Err("it was closed in order and is taken for crashed".to_owned());
     }
     model.check(&log, Bounds { required: model.len(), possible: model.len() })?;
-    model.check_answers(&log)
+    Ok(model.check_answers(&log)?)
 }
 
 fn open(

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::id::{Actor, CorrelationId, EventId, Key};
 use crate::log::{
     Append, AppendError, Appended, EventLog, Expected, NewEvent, OnConflict, Outcome, Position,
-    ReadStream, Record, Revision,
+    ReadError, ReadStream, Record, Revision,
 };
 use crate::stream::Stream;
 
@@ -65,6 +65,23 @@ pub struct Bounds {
     pub required: usize,
     /// So many at most: what was submitted.
     pub possible: usize,
+}
+
+/// Where a log is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Deviation {
+    /// It says itself that it cannot answer.
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
+    /// It answers, and the answer is not the one that was written.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl From<Deviation> for String {
+    fn from(deviation: Deviation) -> Self {
+        deviation.to_string()
+    }
 }
 
 /// Everything that was submitted and not refused, in order.
@@ -262,66 +279,76 @@ impl Model {
 
     /// Holds a log to this history: a beginning of it within the bounds, appends whole, everything
     /// as it was submitted, positions without a gap. Answers how many records it holds.
-    pub fn check(&self, log: &dyn EventLog, bounds: Bounds) -> Result<usize, String> {
-        let mut found = 0;
-        let mut position = Position::ORIGIN;
-        for record in log.read_all(Position::ORIGIN).map_err(|error| error.to_string())? {
-            let record = record.map_err(|error| error.to_string())?;
+    pub fn check(&self, log: &dyn EventLog, bounds: Bounds) -> Result<usize, Deviation> {
+        self.check_after(log, bounds, 0)
+    }
+
+    /// As [`Model::check`], without looking at the first `passed` records, which must be there.
+    pub fn check_after(
+        &self,
+        log: &dyn EventLog,
+        bounds: Bounds,
+        passed: usize,
+    ) -> Result<usize, Deviation> {
+        let known = passed.checked_sub(1).and_then(|last| self.records.get(last)?.position);
+        let (mut found, mut position) =
+            known.map_or((0, Position::ORIGIN), |position| (passed, position));
+        let wrong = |what: String| Err(Deviation::Wrong(what));
+        for record in log.read_all(position)? {
+            let record = record?;
             if record.position.get() != position.get() + 1 {
-                return Err(format!("position {} follows {position}", record.position));
+                return wrong(format!("position {} follows {position}", record.position));
             }
             position = record.position;
             if record.stream == Stream::Ledger {
                 continue;
             }
             let Some(expected) = self.records.get(found) else {
-                return Err(format!("position {position} was never submitted: {record:?}"));
+                return wrong(format!("position {position} was never submitted: {record:?}"));
             };
             check_record(expected, &record)?;
             found += 1;
         }
         if log.head() != position {
-            return Err(format!("the head is {}, the last record has {position}", log.head()));
+            return wrong(format!("the head is {}, the last record has {position}", log.head()));
         }
         if found < bounds.required {
             let lost = bounds.required - found;
-            return Err(format!("{lost} acknowledged records of {} are lost", bounds.required));
+            return wrong(format!("{lost} acknowledged records of {} are lost", bounds.required));
         }
         if found > bounds.possible {
-            return Err(format!("{found} records, of which {} were submitted", bounds.possible));
+            return wrong(format!("{found} records, of which {} were submitted", bounds.possible));
         }
         if found > 0 && self.ends.binary_search(&found).is_err() {
-            return Err(format!("{found} records end in the middle of an append"));
+            return wrong(format!("{found} records end in the middle of an append"));
         }
         Ok(found)
     }
 
     /// Holds every way to ask to the same history, which must be the whole of this one.
-    pub fn check_answers(&self, log: &dyn EventLog) -> Result<(), String> {
-        let say = |error: crate::log::ReadError| error.to_string();
+    pub fn check_answers(&self, log: &dyn EventLog) -> Result<(), Deviation> {
+        let wrong = |what: String| Err(Deviation::Wrong(what));
         for (stream, head) in &self.heads {
-            if log.stream_head(stream).map_err(say)? != Some(*head) {
-                return Err(format!("{stream} is to be at {head}"));
+            if log.stream_head(stream)? != Some(*head) {
+                return wrong(format!("{stream} is to be at {head}"));
             }
             let expected: Vec<_> =
                 self.records.iter().filter(|record| record.stream == *stream).collect();
-            let read = |way| -> Result<Vec<Record>, String> {
-                log.read_stream(stream, way).map_err(say)?.map(|it| it.map_err(say)).collect()
-            };
+            let read = |way| log.read_stream(stream, way)?.collect::<Result<Vec<Record>, _>>();
             let forwards = read(ReadStream::Forwards(Revision::FIRST))?;
             let mut backwards = read(ReadStream::Backwards)?;
             backwards.reverse();
             if forwards != backwards || forwards.len() != expected.len() {
-                return Err(format!("{stream} reads one way unlike the other"));
+                return wrong(format!("{stream} reads one way unlike the other"));
             }
             for (expected, record) in expected.into_iter().zip(&forwards) {
                 check_record(expected, record)?;
             }
         }
         for (key, place) in &self.keys {
-            match log.find(key).map_err(say)? {
+            match log.find(key)? {
                 Some(record) => check_record(&self.records[*place], &record)?,
-                None => return Err(format!("{key:?} is not found")),
+                None => return wrong(format!("{key:?} is not found")),
             }
         }
         Ok(())
@@ -345,7 +372,7 @@ fn check_refusal(verdict: &Verdict, error: &AppendError) -> Result<(), String> {
     }
 }
 
-fn check_record(expected: &ModelRecord, record: &Record) -> Result<(), String> {
+fn check_record(expected: &ModelRecord, record: &Record) -> Result<(), Deviation> {
     let right = expected.stream == record.stream
         && expected.revision == record.revision
         && expected.position.is_none_or(|position| position == record.position)
@@ -356,7 +383,11 @@ fn check_record(expected: &ModelRecord, record: &Record) -> Result<(), String> {
         && expected.new.fingerprint == record.fingerprint
         && expected.new.occurred_at == record.occurred_at
         && expected.new.event == record.event;
-    if right { Ok(()) } else { Err(format!("{expected:?} was submitted, {record:?} is there")) }
+    if right {
+        Ok(())
+    } else {
+        Err(Deviation::Wrong(format!("{expected:?} was submitted, {record:?} is there")))
+    }
 }
 
 fn position_of(outcome: &Outcome) -> Position {
