@@ -22,6 +22,9 @@ fn equal_numbers_are_equal_bytes() {
         assert_eq!(bytes(left), bytes(right));
         assert_eq!(exact(left).to_string(), exact(right).to_string());
     }
+    assert_eq!(Exact::new(-1230, 3), Ok(exact("-1.23")));
+    assert_eq!(Exact::new(0, 40), Ok(Exact::ZERO));
+    assert_eq!(Exact::new(10_i128.pow(30), 25), Ok(exact("100000")));
 }
 
 #[test]
