@@ -114,7 +114,7 @@ pub fn explain(document: &Document, basis: &Basis) -> Result<Explanation, BasisE
     })
 }
 
-/// What makes two lines the same line, whatever they come to. Of several the same, the order counts.
+/// What makes two lines the same line, whatever they come to. Among several such, order counts.
 fn identity(line: &Line) -> impl PartialEq + '_ {
     let about = (line.kind, &line.resource_kind, &line.deployment, &line.description);
     (about, line.starts_on, line.ends_on, line.adjusts)

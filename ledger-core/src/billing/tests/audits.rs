@@ -95,7 +95,10 @@ fn a_document_is_held_to_its_lines_and_the_log_to_the_document() {
     let mut cut = whole.clone();
     cut.lines.remove(1);
     let verdict = check(&cut).unwrap();
-    let is_missing = |it: &Difference| matches!(it, Difference::LineMissing { made, .. } if made.kind == LineKind::Addon);
+    let is_missing = |it: &Difference| {
+        let Difference::LineMissing { made, .. } = it else { return false };
+        made.kind == LineKind::Addon
+    };
     assert!(verdict.differences.iter().any(is_missing), "{verdict}");
     assert!(verdict.differences.iter().any(|it| matches!(it, Difference::Sum { .. })));
 
