@@ -28,6 +28,9 @@ const ATTEMPTS_MAX: usize = 16;
 /// Folded states kept; more than the streams that are written at one time.
 const STATES_MAX: usize = 4096;
 
+/// The state of some stream, of a type that only its reader knows, and the revision it is of.
+type Folded = (Revision, Arc<dyn Any + Send + Sync>);
+
 /// The running server.
 pub(crate) struct App {
     pub(crate) log: Arc<EmbeddedLog>,
@@ -35,7 +38,7 @@ pub(crate) struct App {
     pub(crate) key: auth::Key,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
-    states: Mutex<BTreeMap<Stream, (Revision, Arc<dyn Any + Send + Sync>)>>,
+    states: Mutex<BTreeMap<Stream, Folded>>,
 }
 
 impl std::fmt::Debug for App {
@@ -137,8 +140,8 @@ impl App {
             if states.len() >= STATES_MAX && !states.contains_key(stream) {
                 states.clear();
             }
-            states
-                .insert(stream.clone(), (head, Arc::clone(&folded) as Arc<dyn Any + Send + Sync>));
+            let state: Arc<dyn Any + Send + Sync> = folded.clone();
+            states.insert(stream.clone(), (head, state));
         }
         Ok((folded, head))
     }

@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use ledger_core::cause::in_one_line;
 use ledger_core::decide::{Refusal, RefusalKind};
 use ledger_core::log::{AppendError, ReadError};
 use serde::Serialize;
@@ -37,8 +38,6 @@ pub(crate) enum ApiError {
     Refused { code: &'static str, kind: RefusalKind, detail: String, more: Map<String, Value> },
     /// The idempotency key is known with another body.
     KeyTaken,
-    /// `If-Match` names another revision than there is.
-    Precondition,
     /// Not now, but soon.
     Unavailable { code: &'static str, detail: String, retry_after_s: u32 },
     /// Nearly no space: writes are refused until there is.
@@ -50,7 +49,12 @@ pub(crate) enum ApiError {
 impl ApiError {
     /// A business refusal, with the numbers that explain it.
     pub(crate) fn refused<R: Refusal>(refusal: &R, more: Map<String, Value>) -> Self {
-        Self::Refused { code: refusal.code(), kind: refusal.kind(), detail: chain(refusal), more }
+        Self::Refused {
+            code: refusal.code(),
+            kind: refusal.kind(),
+            detail: in_one_line(refusal),
+            more,
+        }
     }
 
     /// One field is wrong.
@@ -64,20 +68,8 @@ impl ApiError {
 
     /// A failure of ours: the whole chain goes to the log.
     pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
-        Self::Internal { what: chain(error) }
+        Self::Internal { what: in_one_line(error) }
     }
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 impl From<ReadError> for ApiError {
@@ -184,11 +176,6 @@ impl IntoResponse for ApiError {
                 let detail = "this Idempotency-Key was used with another body".to_owned();
                 let status = StatusCode::UNPROCESSABLE_ENTITY;
                 (status, "idempotency_key_reused", "Refused", detail, vec![], Map::new())
-            }
-            Self::Precondition => {
-                let detail = "it is at another revision than If-Match says".to_owned();
-                let status = StatusCode::PRECONDITION_FAILED;
-                (status, "precondition_failed", "Precondition failed", detail, vec![], Map::new())
             }
             Self::Unavailable { code, detail, retry_after_s: after } => {
                 retry_after_s = Some(after);

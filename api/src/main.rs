@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use ledger_core::cause::in_one_line;
 use ledger_core::event::account::Party;
 use ledger_core::id::{Actor, Role};
 use ledger_core::log::embedded::{EmbeddedLog, OpenError, Options, SystemClock};
@@ -28,7 +29,6 @@ mod views;
 
 use app::App;
 use config::Config;
-use error::chain;
 use settings::Settings;
 
 /// Where the ledger lies within the data directory.
@@ -107,7 +107,7 @@ fn main() -> ExitCode {
     match run(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("counterfoil: {}", chain(&error));
+            eprintln!("counterfoil: {}", in_one_line(&error));
             match error {
                 ServerError::Ledger { .. } => ExitCode::from(EXIT_DATA),
                 ServerError::Close(_) => ExitCode::from(EXIT_STOPPED),

@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use ledger_core::cause::in_one_line;
 use ledger_core::log::embedded::LogReader;
 use ledger_core::log::keeper::{Keeper, KeeperError, StoredTiles};
 use ledger_core::log::prover::catch_up;
 use ledger_core::log::storage::Storage;
 use ledger_core::proof::KeyName;
-
-use crate::error::chain;
 
 /// How often new events are signed.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -52,7 +51,7 @@ impl Prover {
                     }
                     Ok(None) => INTERVAL,
                     Err(error) => {
-                        tracing::error!(error = %chain(&error), "nothing was signed");
+                        tracing::error!(error = %in_one_line(&error), "nothing was signed");
                         PAUSE
                     }
                 };

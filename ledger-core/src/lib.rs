@@ -4,6 +4,7 @@
 
 pub mod billing;
 pub mod catalog;
+pub mod cause;
 pub mod decide;
 mod envelope;
 pub mod event;

@@ -24,7 +24,8 @@ fn options() -> Options {
 }
 
 fn open(dir: &Path) -> EmbeddedLog {
-    EmbeddedLog::open(Arc::new(FileSystem::create(dir).unwrap()), options()).unwrap()
+    let storage = FileSystem::create(dir).expect("the directory is there");
+    EmbeddedLog::open(Arc::new(storage), options()).expect("it opens")
 }
 
 /// Appends `count` events of four tenants, several an append.
@@ -32,12 +33,14 @@ fn fill(log: &EmbeddedLog, from: u32, count: u32) {
     for chunk in (from..from + count).collect::<Vec<_>>().chunks(7) {
         let tenant = format!("t{}", chunk[0] % 4);
         let events = chunk.iter().map(|n| usage(&tenant, &format!("e-{n}"), *n)).collect();
-        log.append(append(usage_stream(&tenant), Expected::Any, events)).wait().unwrap();
+        let pending = log.append(append(usage_stream(&tenant), Expected::Any, events));
+        pending.wait().expect("it is appended");
     }
 }
 
 fn all(log: &dyn EventLog) -> Vec<Record> {
-    log.read_all(Position::ORIGIN).unwrap().collect::<Result<_, _>>().unwrap()
+    let records = log.read_all(Position::ORIGIN).expect("it reads");
+    records.collect::<Result<_, _>>().expect("it reads to the end")
 }
 
 #[test]

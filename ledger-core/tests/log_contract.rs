@@ -21,7 +21,8 @@ struct Embedded {
 
 impl Engine for Embedded {
     fn open(&mut self) -> Box<dyn EventLog> {
-        let log = EmbeddedLog::open(Arc::clone(&self.storage), self.options.clone()).unwrap();
+        let log = EmbeddedLog::open(Arc::clone(&self.storage), self.options.clone());
+        let log = log.expect("it opens");
         if self.options.threads == Threads::Caller {
             while log.work_once() {}
         }
@@ -35,8 +36,9 @@ fn options(high_water: HighWater, threads: Threads, segment_bytes: u64) -> Optio
 }
 
 fn on_a_real_disk(high_water: HighWater, threads: Threads, segment_bytes: u64) -> Embedded {
-    let dir = tempfile::tempdir().unwrap();
-    let storage = Arc::new(FileSystem::create(dir.path()).unwrap());
+    let dir = tempfile::tempdir().expect("there is room for a directory");
+    let storage = FileSystem::create(dir.path()).expect("the directory is there");
+    let storage = Arc::new(storage);
     Embedded { storage, options: options(high_water, threads, segment_bytes), _dir: Some(dir) }
 }
 

@@ -151,11 +151,10 @@ impl Projection for InvoiceView {
     fn keys(record: &Record) -> Vec<InvoiceKey> {
         let Stream::Invoice(tenant, period) = &record.stream else { return Vec::new() };
         let period = InvoiceKey::Period(tenant.clone(), *period);
-        match &record.event {
-            Event::Invoice(invoice::Event::Issued(it)) => {
-                vec![period, InvoiceKey::Number(it.document.number.clone())]
-            }
-            _ => vec![period],
+        if let Event::Invoice(invoice::Event::Issued(it)) = &record.event {
+            vec![period, InvoiceKey::Number(it.document.number.clone())]
+        } else {
+            vec![period]
         }
     }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use ledger_core::cause::in_one_line;
 use ledger_core::event::{Event, ledger};
 use ledger_core::fold::FoldError;
 use ledger_core::id::LedgerId;
@@ -94,6 +95,12 @@ struct Shared<P: Projection> {
     is_over: AtomicBool,
 }
 
+/// What a view answers, and how far it was then.
+pub type AsOf<T> = (T, Position);
+
+/// Rows of a view in the order of their keys.
+pub type Rows<P> = Vec<(<P as Projection>::Key, Arc<<P as Projection>::Row>)>;
+
 /// A running view.
 pub struct View<P: Projection> {
     shared: Arc<Shared<P>>,
@@ -140,19 +147,16 @@ impl<P: Projection> View<P> {
     }
 
     /// The row under a key, and how far the view is.
-    pub fn get(&self, key: &P::Key) -> Result<(Option<Arc<P::Row>>, Position), StoreError> {
+    pub fn get(&self, key: &P::Key) -> Result<AsOf<Option<Arc<P::Row>>>, StoreError> {
         let mut state = lock(&self.shared);
         let position = state.position;
         Ok((state.row(key)?, position))
     }
 
     /// The rows whose keys begin so, in order, and how far the view is.
-    pub fn scan(
-        &self,
-        prefix: &[u8],
-    ) -> Result<(Vec<(P::Key, Arc<P::Row>)>, Position), StoreError> {
+    pub fn scan(&self, prefix: &[u8]) -> Result<AsOf<Rows<P>>, StoreError> {
         let state = lock(&self.shared);
-        let mut rows: BTreeMap<P::Key, Arc<P::Row>> = BTreeMap::new();
+        let mut rows = BTreeMap::new();
         for (key, row) in state.store.scan::<P::Row>(prefix)? {
             if let Some(key) = P::Key::from_bytes(&key) {
                 rows.insert(key, Arc::new(row));
@@ -261,7 +265,7 @@ impl<P: Projection, L: EventLog> Worker<P, L> {
             );
             {
                 let mut state = lock(&self.shared);
-                state.stopped = Some(chain(&error));
+                state.stopped = Some(in_one_line(&error));
                 self.shared.moved.notify_all();
             }
             if matches!(error, WorkerError::Store { .. }) {
@@ -392,16 +396,4 @@ impl<P: Projection, L: EventLog> Worker<P, L> {
 
 fn of_store<P: Projection>(source: StoreError) -> WorkerError {
     WorkerError::Store { projection: P::NAME, source }
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

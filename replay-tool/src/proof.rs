@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use ledger_core::cause::in_one_line;
 use ledger_core::log::Position;
 use ledger_core::log::embedded::Leaves;
 use ledger_core::log::keeper::{Salting, Secrets, prove, verifier_key};
@@ -86,9 +87,9 @@ pub(crate) fn verify(
         what: "a proof of an event",
         why,
     };
-    let proof: ProofFile = text.parse().map_err(|error| malformed(chain(&error)))?;
+    let proof: ProofFile = text.parse().map_err(|error| malformed(in_one_line(&error)))?;
     let extra = proof.extra.as_deref().unwrap_or_default();
-    let disclosure = Disclosure::parse(extra).map_err(|error| malformed(chain(&error)))?;
+    let disclosure = Disclosure::parse(extra).map_err(|error| malformed(in_one_line(&error)))?;
     let shown = match judge(&proof, &disclosure, &key) {
         Ok(shown) => shown,
         Err(why) => Shown { verdict: "bad", why: Some(why), ..nothing() },
@@ -108,9 +109,10 @@ fn judge(
     disclosure: &Disclosure,
     key: &ledger_core::proof::VerifierKey,
 ) -> Result<Shown, String> {
-    let disclosed = disclosure.check().map_err(|error| chain(&error))?;
+    let disclosed = disclosure.check().map_err(|error| in_one_line(&error))?;
     let origin = key.name().as_str();
-    let checkpoint = proof.verify(disclosed.hash, key, origin).map_err(|error| chain(&error))?;
+    let checkpoint =
+        proof.verify(disclosed.hash, key, origin).map_err(|error| in_one_line(&error))?;
     if disclosed.leaf.index != proof.index {
         return Err(format!(
             "the leaf says it is {}, the proof says {}",
@@ -185,16 +187,4 @@ fn print(shown: &Shown, out: &mut impl Write) -> Result<(), Failure> {
     }
     writeln!(out, "good")?;
     Ok(())
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -6,6 +6,7 @@ use axum::response::Response;
 use ledger_core::billing::{
     self, Basis, Done as Ended, InvoiceFold, Preview, RegisterFold, Rollup, Step, Terms, explain,
 };
+use ledger_core::cause::in_one_line;
 use ledger_core::fold::FoldError;
 use ledger_core::id::{DeploymentSlug, InvoiceNumber, TenantId};
 use ledger_core::log::{AppendError, EventLog, Position, ReadStream, Record, Revision};
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{Caller, Shared, answer, blocking, done, parse_part};
 use crate::app::{App, Done};
-use crate::error::{ApiError, chain};
+use crate::error::ApiError;
 
 /// Steps of one rollup; each takes the process one event further, so a handful always does.
 const STEPS_MAX: usize = 64;
@@ -125,7 +126,7 @@ impl App {
                     Err(error) => return Err(error.into()),
                 },
                 Ok(Step::Done(ended)) => return Ok(Ok(ended)),
-                Err(error) => return Ok(Err(chain(&error))),
+                Err(error) => return Ok(Err(in_one_line(&error))),
             }
         }
         let detail = format!("{period} of {tenant} is being rolled up by others");
@@ -262,7 +263,7 @@ fn preview(
             status: "refused",
             number: None,
             preview: None,
-            why: Some(chain(&error)),
+            why: Some(in_one_line(&error)),
         },
     })
 }

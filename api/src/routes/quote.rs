@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use ledger_core::billing::CatalogFold;
 use ledger_core::catalog::canonical_kind;
+use ledger_core::cause::in_one_line;
 use ledger_core::decide::RefusalKind;
 use ledger_core::decide::catalog::Offers;
 use ledger_core::id::{AddonCode, PlanCode, ResourceKind};
@@ -64,7 +65,7 @@ fn refused(code: &'static str, kind: RefusalKind, detail: String) -> ApiError {
 }
 
 fn failed(error: &QuoteError) -> ApiError {
-    refused("not_priced", RefusalKind::Unprocessable, crate::error::chain(error))
+    refused("not_priced", RefusalKind::Unprocessable, in_one_line(error))
 }
 
 /// `POST /quote`

@@ -48,7 +48,7 @@ mod tail;
 pub use clock::{Clock, Reading, SystemClock};
 pub use cursor::{Scan, ScannedRecord};
 pub use layout::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
-pub use leaves::{Leaves, OPERATOR_SCOPE};
+pub use leaves::Leaves;
 pub use mark::HighWater;
 pub use open_error::OpenError;
 pub use reader::LogReader;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use crate::event::Event;
 use crate::event::account::PlanAssigned;
 use crate::log::{
-    APPEND_EVENTS_MAX, Append, AppendError, Appended, EventLog, Expected, Fingerprint, Follow,
-    NewEvent, OnConflict, Outcome, Position, ReadStream, Record, Revision,
+    APPEND_EVENTS_MAX, Append, AppendError, Appended, EventLog, Expected, Fingerprint, NewEvent,
+    OnConflict, Outcome, Position, ReadStream, Record, Revision,
 };
 use crate::stream::Stream;
 use crate::testing::log::{append, producer_key, usage, usage_stream};

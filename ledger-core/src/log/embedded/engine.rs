@@ -30,7 +30,7 @@ use super::tail::{Tail, TailFrame, TailIndex};
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) prepared: Prepared,
-    pub(crate) answer: Completer<Result<Appended, AppendError>>,
+    pub(crate) answer: Completer<Answer>,
 }
 
 /// What the disk refused. After this the log is closed to appends until it is opened again.
@@ -81,6 +81,9 @@ pub(crate) struct Head {
     pub(crate) recorded_at: Option<i64>,
 }
 
+/// What an append is told.
+type Answer = Result<Appended, AppendError>;
+
 /// See the file's opening words.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -99,7 +102,7 @@ pub(crate) struct Engine {
     next_position: u64,
     mark: MarkFile,
     group: Group,
-    answers: Vec<(Completer<Result<Appended, AppendError>>, Result<Appended, AppendError>)>,
+    answers: Vec<(Completer<Answer>, Answer)>,
 }
 
 impl Engine {

@@ -4,6 +4,7 @@
 //! What a segment spells once is taken apart once.
 
 use crate::id::{CorrelationId, EventId, LedgerId};
+use crate::log::keeper::OPERATOR;
 use crate::log::{Fingerprint, ReadError, Revision};
 use crate::proof::{Leaf, LeafBody, LeafKey};
 use crate::stream::Stream;
@@ -11,9 +12,6 @@ use crate::time::Timestamp;
 
 use super::cursor::ScannedRecord;
 use super::spelling;
-
-/// The scope of secrets that no tenant owns.
-pub const OPERATOR_SCOPE: &str = "_operator";
 
 /// Makes leaves of the records of one scan, in order.
 #[derive(Debug)]
@@ -97,7 +95,7 @@ impl Leaves {
         let scope = self.scopes.get_mut(place)?;
         if scope.is_none() {
             let stream: Stream = record.stream().parse().ok()?;
-            let tenant = stream.tenant().map_or(OPERATOR_SCOPE, |tenant| tenant.as_str());
+            let tenant = stream.tenant().map_or(OPERATOR, |tenant| tenant.as_str());
             *scope = Some(tenant.into());
         }
         scope.as_deref()

@@ -268,11 +268,12 @@ impl Iterator for StreamRecords {
     type Item = Result<Record, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ready.is_empty() && !self.rest.is_empty() {
-            if let Err(error) = self.fill() {
-                self.rest = 0..0;
-                return Some(Err(error));
-            }
+        if self.ready.is_empty()
+            && !self.rest.is_empty()
+            && let Err(error) = self.fill()
+        {
+            self.rest = 0..0;
+            return Some(Err(error));
         }
         let next = self.ready.pop_front()?;
         if next.is_err() {

@@ -7,28 +7,31 @@
 //! write may hold bytes that never reached the disk. Every step may be cut by another crash and is
 //! then taken again.
 
-use std::io;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
-use crate::id::LedgerId;
 use crate::log::Position;
-use crate::log::storage::{File, Lock, Storage, read_exact_at, read_full_at, write_all_at};
+use crate::log::storage::{Lock, Storage};
 
-use super::frame::SEGMENT_HEADER_BYTES;
-use super::layout::{
-    self, IDENTITY_BYTES, IDENTITY_FILE, INDEX_DIR, Identity, LOCK_FILE, QUARANTINE_DIR,
-    SEGMENTS_DIR, SegmentFile,
-};
-use super::mark::{self, HighWater, MARK_BYTES, MARK_FILE, Mark, MarkFile, MarkState};
+use super::layout::{self, Identity, LOCK_FILE, QUARANTINE_DIR, SEGMENTS_DIR};
+use super::mark::{HighWater, MARK_BYTES, MARK_FILE, Mark, MarkFile};
 use super::open_error::OpenError;
-use super::scan::{Begin, Scan, ScanError, scan};
-use super::sealed::{Buffer, Sealed};
-use super::sealed_segment::SealedSegment;
 use super::shared::View;
 use super::spare::write_zeros;
 use super::tail::Tail;
+
+mod create;
+mod directory;
+mod files;
+mod judge;
+
+pub(crate) use create::Creation;
+pub(crate) use directory::{
+    Listing, after, has_identity, list_segments, open_sealed, read_identity, read_mark,
+};
+
+use create::{check_may_create, create};
+use files::{copy, digest, quarantine, remove_if_there, replace_file, sync_dir};
+use judge::{Recovered, recover};
 
 /// What was found behind the end of a log that a crash left, and where it was put.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,14 +68,6 @@ pub struct Recovery {
     pub accepted_loss: Option<Position>,
 }
 
-/// A new ledger's identity.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Creation {
-    pub(crate) ledger: LedgerId,
-    pub(crate) hash_key: [u8; 16],
-    pub(crate) segment_bytes: u64,
-}
-
 /// A log that can be written to.
 pub(crate) struct Opened {
     pub(crate) lock: Box<dyn Lock>,
@@ -86,22 +81,6 @@ pub(crate) struct Opened {
     pub(crate) mark: MarkFile,
     pub(crate) recovery: Recovery,
 }
-
-/// Names that a ledger directory has besides those of its own files.
-const KNOWN_NAMES: [&str; 12] = [
-    IDENTITY_FILE,
-    LOCK_FILE,
-    MARK_FILE,
-    SEGMENTS_DIR,
-    INDEX_DIR,
-    QUARANTINE_DIR,
-    "keys",
-    "tiles",
-    "checkpoint",
-    "checkpoints",
-    "views",
-    "lost+found",
-];
 
 /// Opens for writing; makes the ledger when the directory is empty and `creation` is given.
 pub(crate) fn open(
@@ -124,366 +103,6 @@ pub(crate) fn open(
     let identity = read_identity(&**storage)?;
     let recovered = recover(storage, identity, accept_loss)?;
     finish(storage, lock, recovered, high_water, is_new)
-}
-
-/// Whether the directory is a ledger.
-pub(crate) fn has_identity(storage: &dyn Storage) -> Result<bool, OpenError> {
-    let names = storage.list("").map_err(OpenError::io("list", "."))?;
-    Ok(names.iter().any(|name| name == IDENTITY_FILE))
-}
-
-/// The identity of a ledger directory.
-pub(crate) fn read_identity(storage: &dyn Storage) -> Result<Identity, OpenError> {
-    let failed = OpenError::io("read", IDENTITY_FILE);
-    let file = storage.open(IDENTITY_FILE).map_err(OpenError::io("open", IDENTITY_FILE))?;
-    let mut bytes = vec![0; IDENTITY_BYTES + 1];
-    let read = read_full_at(&*file, &mut bytes, 0).map_err(failed)?;
-    bytes.truncate(read);
-    Identity::decode(&bytes).ok_or(OpenError::Identity)
-}
-
-/// A directory without identity may be made a ledger when it holds nothing that could be one.
-fn check_may_create(storage: &dyn Storage, may_create: bool) -> Result<(), OpenError> {
-    let names = storage.list("").map_err(OpenError::io("list", "."))?;
-    let is_known = |name: &String| KNOWN_NAMES.contains(&name.as_str()) || name.ends_with(".tmp");
-    if let Some(foreign) = names.iter().find(|name| !is_known(name)) {
-        return Err(OpenError::NotALedger { what: foreign.clone() });
-    }
-    // A creation that was cut leaves zeros only; anything else has lost its identity.
-    for name in storage.list(SEGMENTS_DIR).map_err(OpenError::io("list", SEGMENTS_DIR))? {
-        // What was never synced may hold anything after a power cut.
-        if layout::segment_file(&name) == Some(SegmentFile::Temporary) {
-            continue;
-        }
-        let path = format!("{SEGMENTS_DIR}/{name}");
-        let file = storage.open(&path).map_err(OpenError::io("open", &path))?;
-        let mut head = [0_u8; SEGMENT_HEADER_BYTES];
-        let read = read_full_at(&*file, &mut head, 0).map_err(OpenError::io("read", &path))?;
-        if head.iter().take(read).any(|byte| *byte != 0) {
-            return Err(OpenError::NotALedger { what: format!("{path} without {IDENTITY_FILE}") });
-        }
-    }
-    if may_create { Ok(()) } else { Err(OpenError::Absent) }
-}
-
-/// Makes an empty ledger. The identity comes last: without it nothing was made.
-fn create(storage: &dyn Storage, creation: Creation) -> Result<(), OpenError> {
-    let Creation { ledger, hash_key, segment_bytes } = creation;
-    let (bytes_min, bytes_max) = (layout::SEGMENT_BYTES_MIN, layout::SEGMENT_BYTES_MAX);
-    if !(bytes_min..=bytes_max).contains(&segment_bytes) {
-        return Err(OpenError::SegmentBytes { segment_bytes, bytes_min, bytes_max });
-    }
-    storage.create_dir(SEGMENTS_DIR).map_err(OpenError::io("create", SEGMENTS_DIR))?;
-    let first = layout::raw_path(1);
-    replace_file(storage, &first, |file| write_zeros(file, 0, segment_bytes))?;
-    sync_dir(storage, SEGMENTS_DIR)?;
-    let identity = Identity { ledger, segment_bytes, hash_key };
-    let slot = Mark {
-        sequence: 0,
-        position: 0,
-        segment: 1,
-        end: SEGMENT_HEADER_BYTES as u64,
-        recorded_at: 0,
-        high_water: HighWater::Strict,
-        clean: true,
-    };
-    replace_file(storage, MARK_FILE, |file| {
-        write_zeros(file, 0, MARK_BYTES)?;
-        write_all_at(file, &slot.encode(ledger), 0)
-    })?;
-    sync_dir(storage, "")?;
-    replace_file(storage, IDENTITY_FILE, |file| write_all_at(file, &identity.encode(), 0))?;
-    sync_dir(storage, "")
-}
-
-/// Writes a file under a temporary name, syncs it and renames it into place.
-fn replace_file(
-    storage: &dyn Storage,
-    path: &str,
-    write: impl FnOnce(&dyn File) -> io::Result<()>,
-) -> Result<(), OpenError> {
-    let temporary = format!("{path}.tmp");
-    remove_if_there(storage, &temporary)?;
-    let file = storage.create(&temporary).map_err(OpenError::io("create", &temporary))?;
-    write(&*file).map_err(OpenError::io("write", &temporary))?;
-    file.sync_all().map_err(OpenError::io("sync", &temporary))?;
-    storage.rename(&temporary, path).map_err(OpenError::io("rename to", path))
-}
-
-fn remove_if_there(storage: &dyn Storage, path: &str) -> Result<(), OpenError> {
-    match storage.remove(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(OpenError::Io { what: "remove", path: path.to_owned(), source: error })
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn sync_dir(storage: &dyn Storage, path: &str) -> Result<(), OpenError> {
-    storage.sync_dir(path).map_err(OpenError::io("sync the directory", path))
-}
-
-/// What is in the directory, judged, before anything is changed.
-pub(crate) struct Recovered {
-    pub(crate) identity: Identity,
-    pub(crate) sealed: Vec<Arc<SealedSegment>>,
-    /// Unsealed segments; the last is the active one.
-    pub(crate) scans: Vec<Scan>,
-    /// Files to be moved to quarantine whole, after a loss was accepted.
-    set_aside: Vec<u32>,
-    /// Leftovers of work that did not finish, to be removed.
-    remove: Vec<String>,
-    mark: Option<Mark>,
-    next_slot: usize,
-    accepted_loss: Option<Position>,
-}
-
-/// Judges what the directory holds. Changes nothing.
-pub(crate) fn recover(
-    storage: &Arc<dyn Storage>,
-    identity: Identity,
-    accept_loss: Option<Position>,
-) -> Result<Recovered, OpenError> {
-    let (mark, next_slot) = read_mark(&**storage, identity.ledger)?;
-    let Listing { sealed: sealed_numbers, raw, remove } = list_segments(&**storage)?;
-    let mut sealed: Vec<Arc<SealedSegment>> = Vec::with_capacity(sealed_numbers.len());
-    let mut remove = remove;
-    for segment in sealed_numbers {
-        let (position, sequence) = sealed.last().map_or((1, 1), |it| after(it));
-        let path = layout::sealed_path(segment);
-        let opened = open_sealed(&**storage, &path, &identity, segment, position, sequence);
-        match opened {
-            // The raw form goes only after the sealed one was verified; while both are there the
-            // raw one is as good.
-            Ok(it) if raw.contains(&segment) && verify(&it).is_err() => remove.push(path),
-            Ok(it) => {
-                if raw.contains(&segment) {
-                    remove.push(layout::raw_path(segment));
-                }
-                sealed.push(Arc::new(it));
-            }
-            Err(_) if raw.contains(&segment) => remove.push(path),
-            Err(error) => return Err(error),
-        }
-    }
-    let first_raw = u32::try_from(sealed.len()).unwrap_or(u32::MAX).saturating_add(1);
-    if let Some(gap) = sealed.iter().zip(1_u32..).find(|(it, number)| it.segment() != *number) {
-        let file = layout::sealed_path(gap.1);
-        return Err(OpenError::MissingSegment { segment: gap.1, file });
-    }
-    let raw: Vec<u32> = raw.into_iter().filter(|segment| *segment >= first_raw).collect();
-    let missing =
-        |segment: u32| OpenError::MissingSegment { segment, file: layout::raw_path(segment) };
-    if let Some((_, number)) = raw.iter().zip(first_raw..).find(|(it, number)| **it != *number) {
-        return Err(missing(number));
-    }
-    if raw.is_empty() {
-        return Err(missing(first_raw));
-    }
-    let (position, sequence) = sealed.last().map_or((1, 1), |it| after(it));
-    let mut recovered = Recovered {
-        identity,
-        sealed,
-        scans: Vec::new(),
-        set_aside: Vec::new(),
-        remove,
-        mark,
-        next_slot,
-        accepted_loss: None,
-    };
-    recovered.scan_all(&**storage, &raw, position, sequence)?;
-    recovered.judge(accept_loss)?;
-    Ok(recovered)
-}
-
-pub(crate) fn after(it: &Arc<SealedSegment>) -> (u64, u64) {
-    (it.end_position(), it.last_sequence().saturating_add(1))
-}
-
-pub(crate) fn read_mark(
-    storage: &dyn Storage,
-    ledger: LedgerId,
-) -> Result<(Option<Mark>, usize), OpenError> {
-    let file = match storage.open(MARK_FILE) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((None, 0)),
-        Err(error) => return Err(OpenError::io("open", MARK_FILE)(error)),
-    };
-    let (state, next_slot) =
-        mark::read(&*file, ledger).map_err(OpenError::io("read", MARK_FILE))?;
-    Ok(match state {
-        MarkState::Known(mark) => (Some(mark), next_slot),
-        MarkState::Unreadable => (None, 0),
-    })
-}
-
-/// The segment files of a directory.
-pub(crate) struct Listing {
-    pub(crate) sealed: Vec<u32>,
-    pub(crate) raw: Vec<u32>,
-    remove: Vec<String>,
-}
-
-pub(crate) fn list_segments(storage: &dyn Storage) -> Result<Listing, OpenError> {
-    let mut listing = Listing { sealed: Vec::new(), raw: Vec::new(), remove: Vec::new() };
-    for name in storage.list(SEGMENTS_DIR).map_err(OpenError::io("list", SEGMENTS_DIR))? {
-        match layout::segment_file(&name) {
-            Some(SegmentFile::Raw(segment)) => listing.raw.push(segment),
-            Some(SegmentFile::Sealed(segment)) => listing.sealed.push(segment),
-            Some(SegmentFile::Spare | SegmentFile::Temporary) => {
-                listing.remove.push(format!("{SEGMENTS_DIR}/{name}"));
-            }
-            None => {
-                return Err(OpenError::NotALedger { what: format!("{SEGMENTS_DIR}/{name}") });
-            }
-        }
-    }
-    listing.raw.sort_unstable();
-    listing.sealed.sort_unstable();
-    Ok(listing)
-}
-
-pub(crate) fn open_sealed(
-    storage: &dyn Storage,
-    path: &str,
-    identity: &Identity,
-    segment: u32,
-    first_position: u64,
-    first_sequence: u64,
-) -> Result<SealedSegment, OpenError> {
-    let damaged = |what: String| OpenError::Damaged { file: path.to_owned(), what };
-    let file = storage.open(path).map_err(OpenError::io("open", path))?;
-    let sealed = Sealed::open(file, path, identity.ledger, u64::from(segment))
-        .map_err(|error| damaged(chain(&error)))?;
-    let sealed = SealedSegment::new(sealed, segment);
-    if sealed.first_position() != first_position || sealed.first_sequence() != first_sequence {
-        return Err(damaged(format!(
-            "it begins at position {}, frame {}; {first_position} and {first_sequence} come next",
-            sealed.first_position(),
-            sealed.first_sequence(),
-        )));
-    }
-    Ok(sealed)
-}
-
-fn verify(segment: &SealedSegment) -> Result<(), OpenError> {
-    let verified = segment.inner().verify(&mut Buffer::default());
-    verified.map_err(|error| OpenError::Damaged {
-        file: layout::sealed_path(segment.segment()),
-        what: chain(&error),
-    })
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
-}
-
-impl Recovered {
-    fn scan_all(
-        &mut self,
-        storage: &dyn Storage,
-        raw: &[u32],
-        mut first_position: u64,
-        mut first_sequence: u64,
-    ) -> Result<(), OpenError> {
-        let expected = self.identity.segment_bytes;
-        for segment in raw.iter().copied() {
-            let path = layout::raw_path(segment);
-            let file = storage.open_rw(&path).or_else(|error| match error.kind() {
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    storage.open(&path)
-                }
-                _ => Err(error),
-            });
-            let file = file.map_err(OpenError::io("open", &path))?;
-            let found = file.len().map_err(OpenError::io("read the length of", &path))?;
-            if found != expected {
-                return Err(OpenError::WrongLength { file: path, expected, found });
-            }
-            let begin = Begin { segment, first_position, first_sequence };
-            let scanned =
-                scan(file, path.clone(), &self.identity, begin).map_err(|error| match error {
-                    ScanError::Io(source) => OpenError::Io { what: "read", path, source },
-                    ScanError::Foreign(found) => {
-                        OpenError::Foreign { file: path, expected: self.identity.ledger, found }
-                    }
-                    ScanError::Misplaced | ScanError::Unfitting { .. } => {
-                        OpenError::Damaged { file: path, what: error.to_string() }
-                    }
-                });
-            let scanned = match scanned {
-                // What comes after a segment that is cut short does not continue it; the judgement
-                // below says what is missing.
-                Err(OpenError::Damaged { .. }) if self.scans.last().is_some_and(is_cut) => {
-                    self.set_aside.push(segment);
-                    continue;
-                }
-                other => other?,
-            };
-            first_position = scanned.position.saturating_add(1);
-            first_sequence = scanned.sequence.saturating_add(1);
-            self.scans.push(scanned);
-        }
-        Ok(())
-    }
-
-    /// The rule of the file's opening words.
-    fn judge(&mut self, accept_loss: Option<Position>) -> Result<(), OpenError> {
-        let cut = self.scans.iter().position(is_cut);
-        // Only the last segment may end in a torn frame.
-        let followed = cut.is_some_and(|at| {
-            at.saturating_add(1) < self.scans.len() || !self.set_aside.is_empty()
-        });
-        let at = cut.unwrap_or(self.scans.len().saturating_sub(1));
-        let Some(last) = self.scans.get(at) else { return Ok(()) };
-        let found = Position::new(last.position);
-        let witness = self
-            .scans
-            .iter()
-            .filter_map(|scan| scan.witness)
-            .chain(self.mark.map(|mark| (mark.sequence, mark.position)))
-            .max();
-        let behind = match (self.mark, witness) {
-            (None, _) => Some(OpenError::MarkUnreadable { found }),
-            (Some(_), Some((sequence, position))) if last.sequence < sequence || followed => {
-                Some(OpenError::Lost {
-                    expected: Position::new(position.max(last.position)),
-                    found,
-                    file: last.tail.path.clone(),
-                    offset: last.end,
-                    what: last.stopped.clone().unwrap_or_else(|| "zeros".to_owned()),
-                })
-            }
-            (Some(_), _) => None,
-        };
-        let Some(refusal) = behind else { return Ok(()) };
-        if accept_loss != Some(found) {
-            return Err(refusal);
-        }
-        self.accepted_loss = witness.map(|(_, position)| Position::new(position));
-        for scan in self.scans.drain(at.saturating_add(1)..) {
-            self.set_aside.push(scan.tail.segment);
-        }
-        self.set_aside.sort_unstable();
-        Ok(())
-    }
-
-    /// Where the log ends.
-    pub(crate) fn head(&self) -> (u64, u64) {
-        self.scans.last().map_or((0, 0), |scan| (scan.sequence, scan.position))
-    }
-}
-
-fn is_cut(scan: &Scan) -> bool {
-    scan.leftover.is_some()
 }
 
 /// Makes what was judged durable, then hands the log over to its writer.
@@ -598,56 +217,4 @@ fn finish(
             accepted_loss: recovered.accepted_loss,
         },
     })
-}
-
-/// Copies bytes aside under a name that is not taken, durably; answers the name.
-fn quarantine(
-    storage: &dyn Storage,
-    path: &str,
-    write: impl FnOnce(&dyn File) -> io::Result<()>,
-) -> Result<String, OpenError> {
-    storage.create_dir(QUARANTINE_DIR).map_err(OpenError::io("create", QUARANTINE_DIR))?;
-    let taken = storage.list(QUARANTINE_DIR).map_err(OpenError::io("list", QUARANTINE_DIR))?;
-    let is_taken = |path: &String| taken.iter().any(|name| path.ends_with(&format!("/{name}")));
-    let free = (0_u32..).map(|attempt| match attempt {
-        0 => path.to_owned(),
-        _ => format!("{path}.{attempt}"),
-    });
-    let path = free.into_iter().find(|path| !is_taken(path)).unwrap_or_else(|| path.to_owned());
-    replace_file(storage, &path, write)?;
-    sync_dir(storage, QUARANTINE_DIR)?;
-    Ok(path)
-}
-
-fn copy(from: &dyn File, to: &dyn File, begin: u64, end: u64) -> io::Result<()> {
-    for_each_chunk(from, begin, end, |at, chunk| write_all_at(to, chunk, at.saturating_sub(begin)))
-}
-
-fn digest(from: &dyn File, begin: u64, end: u64) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
-    for_each_chunk(from, begin, end, |_, chunk| {
-        hash.update(chunk);
-        Ok(())
-    })?;
-    Ok(hash.finalize().into())
-}
-
-fn for_each_chunk(
-    from: &dyn File,
-    begin: u64,
-    end: u64,
-    mut visit: impl FnMut(u64, &[u8]) -> io::Result<()>,
-) -> io::Result<()> {
-    let most = usize::try_from(end.saturating_sub(begin)).unwrap_or(usize::MAX);
-    let mut buffer = vec![0_u8; most.min(1024 * 1024)];
-    let mut at = begin;
-    while at < end {
-        let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
-        let chunk_bytes = left.min(buffer.len());
-        let chunk = buffer.get_mut(..chunk_bytes).unwrap_or_default();
-        read_exact_at(from, chunk, at)?;
-        visit(at, chunk)?;
-        at = at.saturating_add(u64::try_from(chunk_bytes).unwrap_or(u64::MAX));
-    }
-    Ok(())
 }

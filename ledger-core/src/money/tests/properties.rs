@@ -84,7 +84,7 @@ proptest! {
         let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
         let scale = u8::try_from(rest.len()).unwrap();
         let digits = format!("{whole}{rest}");
-        let is_number = whole.trim_start_matches('-') != "" && !text.ends_with('.');
+        let is_number = !whole.trim_start_matches('-').is_empty() && !text.ends_with('.');
         let value = digits.parse::<i128>().ok().map(|it| big(it, 1) / power(scale));
         match text.parse::<Exact>() {
             Ok(read) => prop_assert_eq!(Some(big_exact(read)), value),
@@ -233,10 +233,9 @@ proptest! {
     /// No text makes a reader panic.
     #[test]
     fn any_text_is_a_number_or_refused(text in "[-+0-9.eE/]{0,20}|\\PC{0,12}") {
-        for read in [text.parse::<Exact>(), Exact::parse_scientific(&text)] {
-            if let Ok(read) = read {
-                prop_assert_eq!(read.to_string().parse(), Ok(read));
-            }
+        let read = [text.parse::<Exact>(), Exact::parse_scientific(&text)];
+        for number in read.into_iter().flatten() {
+            prop_assert_eq!(number.to_string().parse(), Ok(number));
         }
         if let Ok(ratio) = text.parse::<Ratio>() {
             prop_assert_eq!(ratio.to_string().parse(), Ok(ratio));
