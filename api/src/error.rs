@@ -28,6 +28,8 @@ pub(crate) enum ApiError {
     Unauthenticated { why: &'static str },
     /// Not there, or not the caller's: the two are one answer.
     NotFound,
+    /// It is there, and this is not what can be done with it.
+    Method,
     /// Not a request of its form.
     Malformed { detail: String, fields: Vec<FieldError> },
     /// A body of another type than is read here.
@@ -141,6 +143,11 @@ impl IntoResponse for ApiError {
             Self::NotFound => {
                 let detail = "there is nothing here for you".to_owned();
                 (StatusCode::NOT_FOUND, "not_found", "Not found", detail, vec![], Map::new())
+            }
+            Self::Method => {
+                let detail = "this path does not take that method; see Allow".to_owned();
+                let status = StatusCode::METHOD_NOT_ALLOWED;
+                (status, "method", "Method not allowed", detail, vec![], Map::new())
             }
             Self::Malformed { detail, fields } => (
                 StatusCode::BAD_REQUEST,

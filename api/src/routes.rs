@@ -14,11 +14,12 @@ use ledger_core::id::{KeyId, KeyScope, TenantId};
 use ledger_core::log::Position;
 use ledger_core::time::Timestamp;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::app::{App, Command, Done};
 use crate::auth::Principal;
 use crate::body;
-use crate::error::ApiError;
+use crate::error::{ApiError, chain};
 
 mod catalog;
 mod deployments;
@@ -73,18 +74,24 @@ pub(crate) fn router(app: Shared) -> Router {
         .route("/invoices/{number}", get(invoices::show))
         .route("/invoices/{number}/explain", get(invoices::explain_one))
         .fallback(nothing)
+        .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), wait_for_views));
     Router::new()
         .route("/api/health", get(health::health))
         .route("/api/ready", get(health::ready))
         .nest("/api/v1", v1)
         .fallback(nothing)
+        .method_not_allowed_fallback(not_so)
         .layer(middleware::map_response(plain_headers))
         .with_state(app)
 }
 
 async fn nothing() -> ApiError {
     ApiError::NotFound
+}
+
+async fn not_so() -> ApiError {
+    ApiError::Method
 }
 
 /// Nothing we answer is for a cache, a frame or a guess at its type.
@@ -111,6 +118,8 @@ async fn wait_for_views(
         }
     };
     if let Some(wanted) = wanted {
+        // Nobody waits here, or learns how far the log is, without being known.
+        Principal::of(request.headers(), &app.key, app.now())?;
         let waiting = Arc::clone(&app);
         let is_there =
             blocking(move || Ok(waiting.views.wait_for(Position::new(wanted), PATIENCE)));
@@ -145,6 +154,21 @@ impl FromRequestParts<Shared> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, ApiError> {
         let principal = Principal::of(&parts.headers, &app.key, app.now())?;
         Ok(Self { principal, key: idempotency_key(&parts.headers)? })
+    }
+}
+
+/// The parameters of a query, every mistake named as in a body.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        match axum::extract::Query::try_from_uri(&parts.uri) {
+            Ok(axum::extract::Query(parameters)) => Ok(Self(parameters)),
+            Err(error) => Err(ApiError::Malformed { detail: chain(&error), fields: Vec::new() }),
+        }
     }
 }
 

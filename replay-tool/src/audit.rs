@@ -146,9 +146,9 @@ fn print(report: &Report, out: &mut impl Write) -> Result<(), Failure> {
         }
     }
     let totals = &document.totals;
-    writeln!(out, "{:>72}", format!("subtotal {:>12}", totals.net.to_string()))?;
-    writeln!(out, "{:>72}", format!("tax {:>12}", totals.tax.to_string()))?;
-    writeln!(out, "{:>72}", format!("total {:>12}", totals.gross.to_string()))?;
+    writeln!(out, "{:>77}", format!("subtotal {:>12}", totals.net.to_string()))?;
+    writeln!(out, "{:>77}", format!("tax {:>12}", totals.tax.to_string()))?;
+    writeln!(out, "{:>77}", format!("total {:>12}", totals.gross.to_string()))?;
     writeln!(out)?;
     for difference in &report.audit.differences {
         print_difference(difference, out)?;
@@ -171,7 +171,7 @@ fn print_line(number: usize, line: &Line, out: &mut impl Write) -> Result<(), Fa
     let price = line.unit_price.map_or(String::new(), |price| format!(" x {price}"));
     let quantity = format!("{}{unit}{price}", line.quantity);
     let amount = line.amount.to_string();
-    writeln!(out, "{number:>3}  {:<32} {quantity:>22} {amount:>12}", line.description.as_str())?;
+    writeln!(out, "{number:>3}  {:<36} {quantity:>22} {amount:>12}", line.description.as_str())?;
     Ok(())
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn run(dir: &Path, json: bool, out: &mut impl Write) -> Result<Verdic
         stat.sealed_segments, stat.unsealed_segments
     )?;
     for (part, bytes) in &stat.bytes {
-        writeln!(out, "bytes in {part:<10}{bytes}")?;
+        writeln!(out, "bytes in {part:<10} {bytes}")?;
     }
     for (wire, events) in &stat.wires {
         writeln!(out, "{events:>12}  {wire}")?;

@@ -1,6 +1,6 @@
 //! What is for sale: read by everyone, published by operators, convergent.
 
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger_core::catalog::{Catalog, CatalogError, PlanVersion};
@@ -12,7 +12,7 @@ use ledger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
-use super::{Caller, Shared, answer, blocking, done};
+use super::{Caller, Query, Shared, answer, blocking, done};
 use crate::app::Done;
 use crate::body;
 use crate::error::{ApiError, FieldError};

@@ -189,8 +189,13 @@ pub(crate) async fn transition(
     }
     blocking(move || {
         let scope = keys_of(&id.tenant);
-        let command =
-            caller.command(&app, "transition-deployment", scope, &body, body.occurred_at)?;
+        let command = caller.command(
+            &app,
+            "transition-deployment",
+            scope,
+            &(&id, &body),
+            body.occurred_at,
+        )?;
         change(&app, &id, &command, |it| it.transition(body.to, body.reason.clone()))
     })
     .await
@@ -214,7 +219,7 @@ pub(crate) async fn subscribe(
     let id = id_of(&caller, &text, true)?;
     blocking(move || {
         let scope = keys_of(&id.tenant);
-        let command = caller.command(&app, "subscribe", scope, &body, body.occurred_at)?;
+        let command = caller.command(&app, "subscribe", scope, &(&id, &body), body.occurred_at)?;
         let currency = currency_of(&app, &id.tenant)?;
         let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
         change(&app, &id, &command, |it| it.subscribe(&offers, &body.plan_code, currency))
@@ -243,7 +248,8 @@ pub(crate) async fn attach_addon(
     let id = id_of(&caller, &text, true)?;
     blocking(move || {
         let scope = keys_of(&id.tenant);
-        let command = caller.command(&app, "attach-addon", scope, &body, body.occurred_at)?;
+        let command =
+            caller.command(&app, "attach-addon", scope, &(&id, &body), body.occurred_at)?;
         let currency = currency_of(&app, &id.tenant)?;
         let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
         let attachment = match &body.attachment {
@@ -271,7 +277,7 @@ pub(crate) async fn detach_addon(
     let attachment: AttachmentId = parse_part(&attachment)?;
     blocking(move || {
         let scope = keys_of(&id.tenant);
-        let command = caller.command(&app, "detach-addon", scope, &attachment, None)?;
+        let command = caller.command(&app, "detach-addon", scope, &(&id, &attachment), None)?;
         change(&app, &id, &command, |it| it.detach_addon(&attachment))
     })
     .await

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger_core::log::{
@@ -11,7 +11,7 @@ use ledger_core::log::{
 use ledger_core::stream::Stream;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Shared, answer, blocking};
+use super::{Caller, Query, Shared, answer, blocking};
 use crate::app::Done;
 use crate::body;
 use crate::cloudevents::{self, CloudEvent, EVENTS_MAX, Usage};
@@ -55,7 +55,10 @@ pub(crate) async fn create(
     let own = scope.tenant().cloned();
     let actor = caller.principal.producer();
     let sent = read(request, &app).await?;
-    if sent.is_empty() || sent.len() > EVENTS_MAX {
+    if sent.is_empty() {
+        return Err(ApiError::field("", "a batch holds at least one event"));
+    }
+    if sent.len() > EVENTS_MAX {
         let detail = format!("a batch holds 1 to {EVENTS_MAX} events, not {}", sent.len());
         return Err(ApiError::TooLarge { detail });
     }

@@ -1,6 +1,6 @@
 //! Invoices: rolled up, listed, shown, explained.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger_core::billing::{
@@ -16,7 +16,7 @@ use projections::invoice::{Invoice, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Caller, Shared, answer, blocking, done, parse_part};
+use super::{Caller, Query, Shared, answer, blocking, done, parse_part};
 use crate::app::{App, Done};
 use crate::error::ApiError;
 

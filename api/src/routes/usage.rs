@@ -1,13 +1,13 @@
 //! `GET /usage`: metered usage by kind and deployment.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use ledger_core::id::TenantId;
 use ledger_core::time::BillingPeriod;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Caller, Shared, answer, blocking};
+use super::{Caller, Query, Shared, answer, blocking};
 use crate::error::ApiError;
 
 /// Whose usage of when.
