@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
+use ledger_core::cause::in_one_line;
 use ledger_core::id::{KeyId, KeyScope, TenantId};
 use ledger_core::log::Position;
 use ledger_core::time::Timestamp;
@@ -19,7 +20,7 @@ use serde::de::DeserializeOwned;
 use crate::app::{App, Command, Done};
 use crate::auth::Principal;
 use crate::body;
-use crate::error::{ApiError, chain};
+use crate::error::ApiError;
 
 mod catalog;
 mod deployments;
@@ -167,7 +168,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         match axum::extract::Query::try_from_uri(&parts.uri) {
             Ok(axum::extract::Query(parameters)) => Ok(Self(parameters)),
-            Err(error) => Err(ApiError::Malformed { detail: chain(&error), fields: Vec::new() }),
+            Err(error) => {
+                Err(ApiError::Malformed { detail: in_one_line(&error), fields: Vec::new() })
+            }
         }
     }
 }
