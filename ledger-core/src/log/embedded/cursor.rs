@@ -193,12 +193,13 @@ impl Scan {
                 let Some((_, loaded)) = &self.loaded else { return Ok(false) };
                 let end = sealed.end_position().min(self.upto.saturating_add(1));
                 let end = end.min(self.next.saturating_add(PIECE_RECORDS));
-                while self.next < end {
-                    let Some(record) = loaded.record(self.next) else {
-                        return Err(self.damaged("a sealed segment misses a position"));
-                    };
+                let records = loaded.records(self.next);
+                for (record, next) in records.zip(self.next..end) {
                     visit(ScannedRecord::new(&record, loaded.names(), segment))?;
-                    self.next = self.next.saturating_add(1);
+                    self.next = next.saturating_add(1);
+                }
+                if self.next < end {
+                    return Err(self.damaged("a sealed segment misses a position"));
                 }
             }
         }

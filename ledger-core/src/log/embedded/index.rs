@@ -101,10 +101,9 @@ pub(crate) fn entries_of(
     let loaded =
         segment.load(None).map_err(|error| OpenError::Index { what: error.to_string() })?;
     let mut entries = Entries::default();
-    for position in segment.first_position()..segment.end_position() {
-        let Some(record) = loaded.record(position) else { continue };
+    for record in loaded.records(segment.first_position()) {
         if let Some(key) = key_hash(&hash, loaded.names(), &record) {
-            entries.keys.push((key, position));
+            entries.keys.push((key, record.position));
         }
     }
     let number = u64::from(segment.segment());

@@ -24,6 +24,7 @@ mod positions;
 mod verify;
 mod write;
 
+use arena::Head;
 use block::{BlockEntry, Limits};
 pub(crate) use buffer::Buffer;
 use directory::Page;
@@ -251,44 +252,39 @@ impl Sealed {
     /// Reads every record from a position on, in order of position. After an error the buffer
     /// holds none.
     pub(crate) fn read_from(&self, from: u64, buffer: &mut Buffer) -> Result<(), SealedError> {
+        buffer.clear();
         let read = self.fill(from, buffer);
         if read.is_err() {
-            buffer.arena.clear();
+            buffer.clear();
         }
         read
     }
 
     fn fill(&self, from: u64, buffer: &mut Buffer) -> Result<(), SealedError> {
+        /// No place: an arena of so many records could not be.
+        const NONE: u32 = u32::MAX;
         let Facts { first_position, count, .. } = self.footer.facts;
         let from = from.clamp(first_position, first_position + count);
         let missing = first_position + count - from;
         let is_needed = self.blocks_from(from - first_position)?;
-        let Buffer { arena, unpacker, stored } = buffer;
+        let Buffer { arena, order, unpacker, stored } = buffer;
         let too_large = |_| self.damaged(Part::File, 0, Fault::Oversize);
-        let heads = usize::try_from(missing).map_err(too_large)?;
-        // What the last read left is written over: each place once, which the bits see to.
-        arena.heads.resize(heads, Default::default());
-        arena.bytes.clear();
-        let mut is_placed = vec![0_u64; heads.div_ceil(64)];
+        order.resize(usize::try_from(missing).map_err(too_large)?, NONE);
         let limits = self.limits();
         let mut placed = 0;
-        for (block, is_needed) in self.blocks.iter().zip(is_needed) {
-            if !is_needed {
-                continue;
-            }
+        for (block, _) in self.blocks.iter().zip(is_needed).filter(|(_, is_needed)| *is_needed) {
             self.source.read(Part::Block, (block.offset, u64::from(block.length)), stored)?;
             let heads = &mut arena.heads;
             let unpacked = unpacker.unpack(stored, block, &limits, &mut arena.bytes, |head| {
+                let at = u32::try_from(heads.len()).map_err(|_| Fault::Oversize)?;
+                heads.push(head);
                 let Some(place) = head.position.checked_sub(from) else { return Ok(()) };
-                let twice = Fault::Misplaced { what: "two records", position: head.position };
-                let place = usize::try_from(place).unwrap_or(usize::MAX);
-                let bit = 1 << (place % 64);
-                match (heads.get_mut(place), is_placed.get_mut(place / 64)) {
-                    (Some(slot), Some(bits)) if *bits & bit == 0 => {
-                        *bits |= bit;
-                        *slot = head;
+                match usize::try_from(place).ok().and_then(|place| order.get_mut(place)) {
+                    Some(slot) if *slot == NONE => *slot = at,
+                    _ => {
+                        let position = head.position;
+                        return Err(Fault::Misplaced { what: "two records", position });
                     }
-                    _ => return Err(twice),
                 }
                 placed += 1;
                 Ok(())
@@ -296,12 +292,8 @@ impl Sealed {
             unpacked.map_err(|fault| self.damaged(Part::Block, block.offset, fault))?;
         }
         if placed != missing {
-            let is_there = |place: &u64| {
-                let bits = usize::try_from(place / 64).ok().and_then(|at| is_placed.get(at));
-                bits.is_some_and(|bits| bits & (1 << (place % 64)) != 0)
-            };
-            let first = (0..missing).find(|place| !is_there(place)).unwrap_or(0);
-            let fault = Fault::Misplaced { what: "no record", position: from + first };
+            let first = order.iter().position(|place| *place == NONE).unwrap_or(0);
+            let fault = Fault::Misplaced { what: "no record", position: from + first as u64 };
             return Err(self.damaged(Part::Block, HEADER_BYTES as u64, fault));
         }
         Ok(())
@@ -346,10 +338,10 @@ impl Sealed {
         Limits { first_position, count, names: self.footer.names }
     }
 
-    /// Reads one block as it lies.
+    /// Reads one block as it lies; nothing of it is ordered yet.
     fn read_block(&self, block: &BlockEntry, buffer: &mut Buffer) -> Result<(), SealedError> {
-        let Buffer { arena, unpacker, stored } = buffer;
-        arena.clear();
+        buffer.clear();
+        let Buffer { arena, unpacker, stored, .. } = buffer;
         self.source.read(Part::Block, (block.offset, u64::from(block.length)), stored)?;
         let heads = &mut arena.heads;
         unpacker
@@ -383,7 +375,8 @@ impl Sealed {
             return Err(self.damaged(Part::Positions, self.place(Part::Positions)?.0, missing));
         };
         self.read_block(block, buffer)?;
-        buffer.arena.heads.retain(|head| head.position == position);
+        let heads = (0..).zip(&buffer.arena.heads);
+        buffer.order.extend(heads.filter(|(_, it)| it.position == position).map(|(at, _)| at));
         match buffer.get(0) {
             Some(record) => Ok(Some(record)),
             None => Err(self.damaged(Part::Block, block.offset, missing)),
@@ -398,7 +391,7 @@ impl Sealed {
     ) -> Result<bool, SealedError> {
         let StreamCursor { stream, from, until, is_backwards } = *cursor;
         if from >= until {
-            buffer.arena.clear();
+            buffer.clear();
             return Ok(false);
         }
         let wanted = (stream, if is_backwards { until - 1 } else { from });
@@ -409,20 +402,25 @@ impl Sealed {
             return Err(self.damaged(Part::BlockTable, self.place(Part::BlockTable)?.0, missing));
         };
         self.read_block(block, buffer)?;
-        let heads = &mut buffer.arena.heads;
-        heads.retain(|it| it.stream == stream && (from..until).contains(&it.revision));
-        let ends = heads.first().zip(heads.last()).map(|(a, b)| (a.revision, b.revision));
-        match ends {
+        let Buffer { arena, order, .. } = &mut *buffer;
+        let wants = |it: &Head| it.stream == stream && (from..until).contains(&it.revision);
+        let heads = (0..).zip(&arena.heads);
+        order.extend(heads.filter(|(_, head)| wants(head)).map(|(at, _)| at));
+        let revision = |at: &u32| arena.heads.get(*at as usize).map(|head| head.revision);
+        match order.first().and_then(revision).zip(order.last().and_then(revision)) {
             Some((first, last)) if wanted.1 == if is_backwards { last } else { first } => {
                 if is_backwards {
-                    heads.reverse();
+                    order.reverse();
                     cursor.until = first;
                 } else {
                     cursor.from = last + 1;
                 }
                 Ok(true)
             }
-            Some(_) | None => Err(self.damaged(Part::Block, block.offset, missing)),
+            Some(_) | None => {
+                buffer.clear();
+                Err(self.damaged(Part::Block, block.offset, missing))
+            }
         }
     }
 }

@@ -28,10 +28,10 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// The record at a position.
-    pub(crate) fn record(&self, position: u64) -> Option<RawRecord<'_>> {
-        let place = position.checked_sub(self.first_position)?;
-        self.buffer.get(usize::try_from(place).ok()?)
+    /// The records from a position on.
+    pub(crate) fn records(&self, from: u64) -> impl Iterator<Item = RawRecord<'_>> {
+        let place = from.checked_sub(self.first_position).and_then(|it| usize::try_from(it).ok());
+        self.buffer.records_from(place.unwrap_or(usize::MAX))
     }
 
     pub(crate) fn names(&self) -> &Names {

@@ -11,6 +11,7 @@ use super::*;
 use crate::log::embedded::raw::RawKey;
 use crate::log::embedded::raw::tests::{Owned, owned};
 
+mod contradictions;
 mod damage;
 mod parts;
 

@@ -4,7 +4,6 @@ use sha2::{Digest, Sha256};
 
 use crate::log::embedded::raw::{NameKind, Names, RawKey, RawRecord};
 
-use super::arena::Arena;
 use super::directory::StreamEntry;
 use super::error::{Fault, Part, SealedError};
 use super::layout::{FOOTER_BYTES, Facts, HEADER_BYTES, header};
@@ -34,13 +33,13 @@ impl Sealed {
     pub(crate) fn verify(&self, buffer: &mut Buffer) -> Result<(), SealedError> {
         self.verify_digest(buffer)?;
         self.read_from(0, buffer)?;
-        let last = buffer.arena.heads.last().map(|head| head.recorded_at);
+        let last = buffer.heads().last().map(|head| head.recorded_at);
         if last != Some(self.footer.facts.last_recorded_at) {
             let fault = Fault::Contradiction { what: "the last time of recording" };
             return Err(self.damaged(Part::Header, 0, fault));
         }
-        self.verify_streams(&buffer.arena)?;
-        self.verify_names(&buffer.arena)?;
+        self.verify_streams(buffer)?;
+        self.verify_names(buffer)?;
         self.verify_positions(buffer)
     }
 
@@ -67,14 +66,14 @@ impl Sealed {
     }
 
     /// Each stream has the revisions and positions its entry tells, and its records are in order.
-    fn verify_streams(&self, arena: &Arena) -> Result<(), SealedError> {
+    fn verify_streams(&self, buffer: &Buffer) -> Result<(), SealedError> {
         let mut entries: Vec<StreamEntry> = Vec::new();
         self.streams(|_, stream| {
             entries.push(stream);
             true
         })?;
         let mut seen = vec![0_u64; entries.len()];
-        for head in &arena.heads {
+        for head in buffer.heads() {
             let place = head.stream as usize;
             let (Some(entry), Some(seen)) = (entries.get(place), seen.get_mut(place)) else {
                 continue;
@@ -97,11 +96,11 @@ impl Sealed {
     }
 
     /// The names are in order, and each is the name of something.
-    fn verify_names(&self, arena: &Arena) -> Result<(), SealedError> {
+    fn verify_names(&self, buffer: &Buffer) -> Result<(), SealedError> {
         let names = self.names()?;
         for kind in NameKind::ALL {
             let mut is_used = vec![false; names.texts(kind).len()];
-            for head in &arena.heads {
+            for head in buffer.heads() {
                 let number = match kind {
                     NameKind::Stream => Some(head.stream),
                     NameKind::Wire => Some(head.wire),

@@ -1,7 +1,8 @@
 //! Every bit and every length of a file, and blocks that were summed again after the damage.
 
 use super::*;
-use crate::log::embedded::sealed::block::{ROWS_MAX, Unpacker};
+use crate::log::embedded::sealed::arena::Arena;
+use crate::log::embedded::sealed::block::{Packer, ROWS_MAX, Unpacker};
 
 /// Several blocks, several streams, every optional part; but few bytes.
 fn small() -> Segment {
@@ -134,28 +135,75 @@ proptest! {
     }
 
     #[test]
-    fn tables_of_any_bytes_are_read_or_refused(
-        bytes in proptest::collection::vec(any::<u8>(), 0..200),
-        count in 0_u64..100,
-        few in 0_u32..20,
+    fn tables_changed_and_summed_again_tell_of_nothing_outside_the_file(
+        segment in segment(),
+        changes in proptest::collection::vec((any::<Index>(), any::<u8>()), 1..4),
     ) {
-        let all = (0, u64::from(few) * 10);
-        let pages = directory::decode_index(&bytes, all, few).unwrap_or_default();
-        prop_assert!(pages.len() <= bytes.len());
-        let blocks = directory::decode_blocks(&bytes, all, count, few).unwrap_or_default();
-        prop_assert!(blocks.len() <= bytes.len());
-        if let Ok(names) = super::super::names::take_lists([few; 4], &bytes) {
-            prop_assert_eq!(names.texts(NameKind::Wire).len(), few as usize);
+        let bytes = segment.seal();
+        let footer = open(&bytes).unwrap().footer;
+        let changed = |part| {
+            let (offset, length) = footer.place(part, bytes.len() as u64).unwrap();
+            let [offset, length] = [offset, length].map(|it| usize::try_from(it).unwrap());
+            let mut part = bytes[offset..offset + length].to_vec();
+            changes.iter().for_each(|(at, byte)| *at.get_mut(&mut part) = *byte);
+            part
+        };
+        let streams = super::super::streams(&footer);
+        let count = footer.facts.count;
+        let end = footer.facts.first_position + count;
+        let place = |part| footer.place(part, bytes.len() as u64).unwrap();
+        let ends = |(offset, length): (u64, u64)| offset + length;
+
+        let index = changed(Part::DirectoryIndex);
+        let at = place(Part::Directory);
+        for page in directory::decode_index(&index, at, streams).unwrap_or_default() {
+            prop_assert!(page.offset + u64::from(page.length) <= ends(at));
+            prop_assert!(page.first + page.streams <= streams);
         }
-        let checksum = crc32c::crc32c(&bytes);
-        let name = "a".into();
-        let page = Page { offset: 0, length: 200, checksum, first: 0, streams: few, name };
+        let at = place(Part::Block);
+        let table = changed(Part::BlockTable);
+        for block in directory::decode_blocks(&table, at, count, streams).unwrap_or_default() {
+            prop_assert!(block.offset + u64::from(block.length) <= ends(at));
+            prop_assert!(block.rows as usize <= ROWS_MAX && block.stream < streams);
+        }
+        let page = changed(Part::Directory);
+        let at = place(Part::Directory);
+        let index = place(Part::DirectoryIndex);
+        let index = usize::try_from(index.0).unwrap()..usize::try_from(ends(index)).unwrap();
+        let mut pages = directory::decode_index(&bytes[index], at, streams).unwrap();
+        let mut only = pages.remove(0);
+        only.checksum = crc32c::crc32c(&page);
+        let positions = (footer.facts.first_position, end);
         let mut visited = 0;
-        let read = directory::decode(&page, &bytes, (1, 1 + count), |_, stream| {
-            assert!(stream.count <= count);
+        let read = directory::decode(&only, &page, positions, |_, stream| {
             visited += 1;
+            assert!(stream.first_position >= positions.0 && stream.last_position < end);
+            assert!(stream.count > 0 && stream.count <= count);
+            assert!(stream.first_revision.checked_add(stream.count).is_some());
             true
         });
-        prop_assert!(visited <= few && (read.is_err() || visited == few));
+        prop_assert!(read.is_err() || visited == only.streams);
     }
+}
+
+/// Rows told in few bytes must not become more memory than a block may take.
+#[test]
+fn a_block_that_unpacks_to_more_than_a_block_is_refused() {
+    let mut segment = usage(10, 1);
+    segment.records.iter_mut().for_each(|owned| owned.body = vec![7; 40_000]);
+    let mut arena = Arena::default();
+    segment.records().for_each(|record| arena.push(&record).unwrap());
+    let mut stored = Vec::new();
+    let slots: Vec<u32> = (0..10).collect();
+    let first_position = segment.facts().first_position;
+    Packer::new().pack(&arena, &slots, first_position, &mut stored);
+    assert!(stored.len() < 1_000, "ten equal bodies take little");
+    let checksum = crc32c::crc32c(&stored);
+    let length = u32::try_from(stored.len()).unwrap();
+    let entry = BlockEntry { offset: 80, length, rows: 10, stream: 0, revision: 0, checksum };
+    let limits = Limits { first_position, count: 10, names: [1; 4] };
+    let mut made = Vec::new();
+    let unpacked = Unpacker::default().unpack(&stored, &entry, &limits, &mut made, |_| Ok(()));
+    assert_eq!(unpacked, Err(Fault::Oversize));
+    assert!(made.len() < 3 * 40_100, "{} bytes", made.len());
 }
