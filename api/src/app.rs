@@ -191,7 +191,7 @@ impl App {
                 events,
                 on_conflict: OnConflict::RefuseAll,
             };
-            match self.log.append(append).wait() {
+            match self.log.append_blocking(append) {
                 Ok(appended) => {
                     let is_repeat =
                         appended.outcomes.iter().any(|it| matches!(it, Outcome::Duplicate { .. }));

@@ -437,6 +437,12 @@ pub trait EventLog: Send + Sync {
     /// Appends to one stream. The answer comes when the append is durable or refused.
     fn append(&self, append: Append) -> Pending<Result<Appended, AppendError>>;
 
+    /// As [`append`](Self::append), for a caller that would only wait for the answer: an engine may
+    /// do the work on the caller's thread and spare it the way to another and back.
+    fn append_blocking(&self, append: Append) -> Result<Appended, AppendError> {
+        self.append(append).wait()
+    }
+
     /// The position of the last acknowledged event; `ORIGIN` in an empty log.
     fn head(&self) -> Position;
 

@@ -116,7 +116,7 @@ impl App {
                     basis = Some(self.gather(tenant, period, slugs, up_to)?);
                 }
                 // Whatever the log says of duplicates and revisions, the next step sees.
-                Ok(Step::Append(append)) => match self.log.append(*append).wait() {
+                Ok(Step::Append(append)) => match self.log.append_blocking(*append) {
                     Ok(_)
                     | Err(
                         AppendError::WrongRevision { .. }

@@ -3,6 +3,7 @@
 //! Appends go through a bounded queue to one thread that commits them in groups; see `engine`.
 //! Opening recovers; see `recovery`. What the files hold is in docs/log-format.md.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -25,6 +26,7 @@ mod engine;
 mod frame;
 mod frame_reader;
 mod index;
+mod key_table;
 mod layout;
 mod leaves;
 mod mark;
@@ -65,6 +67,8 @@ use shared::Shared;
 pub const SEGMENT_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
 /// Events that may wait for the writer.
 const QUEUED_EVENTS_MAX: usize = 1_000_000;
+/// How often the writer looks for more appends while none comes.
+const GATHER_QUIET_MAX: u32 = 12;
 /// How often the mark is synced behind a busy writer, in trailing mode.
 const MARK_SYNC_INTERVAL: Duration = Duration::from_millis(20);
 /// How often background work is looked for when nobody calls.
@@ -136,6 +140,8 @@ struct Inner {
     engine: Mutex<Engine>,
     queue: Mutex<Queue>,
     queue_filled: Condvar,
+    /// Jobs in the queue, to be looked at without its lock.
+    queued: AtomicUsize,
     background: Background,
     threads: Threads,
     segment_room: usize,
@@ -198,6 +204,7 @@ impl EmbeddedLog {
             engine: Mutex::new(engine),
             queue: Mutex::new(Queue::default()),
             queue_filled: Condvar::new(),
+            queued: AtomicUsize::new(0),
             background,
             threads: options.threads,
             segment_room: usize::try_from(room).unwrap_or(usize::MAX),
@@ -371,7 +378,50 @@ fn spawn(inner: &Arc<Inner>) -> Result<Vec<JoinHandle<()>>, OpenError> {
 }
 
 impl Inner {
+    /// Puts an append into the queue.
+    fn submit(&self, prepared: Prepared) -> Pending<Result<Appended, AppendError>> {
+        let (pending, answer) = Pending::new();
+        let events = prepared.events.len();
+        let job = Job { prepared, answer };
+        if self.threads == Threads::Caller {
+            lock(&self.engine).commit(&mut vec![job]);
+            return pending;
+        }
+        let mut queue = lock(&self.queue);
+        if queue.is_closed {
+            let why = "it is being closed".to_owned();
+            return Pending::ready(Err(AppendError::Stopped { why }));
+        }
+        if queue.events.saturating_add(events) > QUEUED_EVENTS_MAX && !queue.jobs.is_empty() {
+            return Pending::ready(Err(AppendError::Busy));
+        }
+        queue.events = queue.events.saturating_add(events);
+        let was_empty = queue.jobs.is_empty();
+        queue.jobs.push(job);
+        self.queued.store(queue.jobs.len(), Ordering::Release);
+        drop(queue);
+        if was_empty {
+            self.queue_filled.notify_one();
+        }
+        pending
+    }
+
+    /// After a group of several, waits a moment for those who were just answered: they come back
+    /// with their next append within less time than a sync takes, and one sync then serves them
+    /// all. A lone append is never held.
+    fn gather(&self, answered: usize) {
+        let mut seen = self.queued.load(Ordering::Acquire);
+        let mut quiet = 0;
+        while answered > 1 && seen < answered && quiet < GATHER_QUIET_MAX {
+            std::thread::yield_now();
+            let now = self.queued.load(Ordering::Acquire);
+            quiet = if now == seen { quiet + 1 } else { 0 };
+            seen = now;
+        }
+    }
+
     fn write(&self) {
+        let mut answered = 0;
         let mut jobs = Vec::new();
         loop {
             {
@@ -382,9 +432,15 @@ impl Inner {
                 if queue.jobs.is_empty() {
                     return;
                 }
+            }
+            self.gather(answered);
+            {
+                let mut queue = lock(&self.queue);
                 std::mem::swap(&mut jobs, &mut queue.jobs);
                 queue.events = 0;
+                self.queued.store(0, Ordering::Release);
             }
+            answered = jobs.len();
             lock(&self.engine).commit(&mut jobs);
         }
     }
@@ -414,35 +470,28 @@ impl EventLog for EmbeddedLog {
         self.inner.shared.identity.ledger
     }
 
+    fn append_blocking(&self, append: Append) -> Result<Appended, AppendError> {
+        let inner = &self.inner;
+        let prepared = Prepared::new(append, &inner.shared.hash, inner.segment_room)?;
+        // Whoever finds the writer idle is the writer: nobody is woken, nobody waits for a core.
+        if inner.queued.load(Ordering::Acquire) == 0
+            && let Ok(mut engine) = inner.engine.try_lock()
+            && !lock(&inner.queue).is_closed
+        {
+            let (pending, answer) = Pending::new();
+            engine.commit(&mut vec![Job { prepared, answer }]);
+            drop(engine);
+            return pending.wait();
+        }
+        inner.submit(prepared).wait()
+    }
+
     fn append(&self, append: Append) -> Pending<Result<Appended, AppendError>> {
         let inner = &self.inner;
-        let prepared = match Prepared::new(append, &inner.shared.hash, inner.segment_room) {
-            Ok(prepared) => prepared,
-            Err(error) => return Pending::ready(Err(error)),
-        };
-        let (pending, answer) = Pending::new();
-        let events = prepared.events.len();
-        let job = Job { prepared, answer };
-        if inner.threads == Threads::Caller {
-            lock(&inner.engine).commit(&mut vec![job]);
-            return pending;
+        match Prepared::new(append, &inner.shared.hash, inner.segment_room) {
+            Ok(prepared) => inner.submit(prepared),
+            Err(error) => Pending::ready(Err(error)),
         }
-        let mut queue = lock(&inner.queue);
-        if queue.is_closed {
-            let why = "it is being closed".to_owned();
-            return Pending::ready(Err(AppendError::Stopped { why }));
-        }
-        if queue.events.saturating_add(events) > QUEUED_EVENTS_MAX && !queue.jobs.is_empty() {
-            return Pending::ready(Err(AppendError::Busy));
-        }
-        queue.events = queue.events.saturating_add(events);
-        let was_empty = queue.jobs.is_empty();
-        queue.jobs.push(job);
-        drop(queue);
-        if was_empty {
-            inner.queue_filled.notify_one();
-        }
-        pending
     }
 
     fn head(&self) -> Position {

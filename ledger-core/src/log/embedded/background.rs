@@ -16,7 +16,7 @@ use super::frame_reader::{self, FrameBatch};
 use super::index;
 use super::layout::{INDEX_DIR, SEGMENTS_DIR, raw_path, sealed_path};
 use super::mark::MARK_FILE;
-use super::raw::{Entry, NameKind, Names, RawRecord, Rows};
+use super::raw::{Entry, Names, RawRecord, Rows};
 use super::runs::{Merged, RunsError, RunsWriter};
 use super::sealed::{Buffer, Facts, Sealed, seal};
 use super::sealed_segment::SealedSegment;
@@ -99,7 +99,7 @@ impl Background {
         let view = self.shared.view();
         let [oldest, _, ..] = view.tails() else { return Ok(false) };
         let sealed = seal_tail(&self.shared, oldest)?;
-        self.index(oldest)?;
+        self.index(&sealed)?;
         let raw = raw_path(oldest.segment);
         self.shared.replace_tail(Arc::new(sealed));
         self.shared.storage.remove(&raw).map_err(Failure::new("remove", &raw))?;
@@ -153,19 +153,15 @@ impl Background {
     }
 
     /// Adds what a sealed segment holds to the indexes.
-    fn index(&self, tail: &Tail) -> Result<(), Failure> {
-        let segment = u64::from(tail.segment);
-        let (keys, streams) = {
-            let index = tail.read();
-            let keys: Vec<(u64, u64)> =
-                index.key_entries().map(|(hash, ordinal)| (hash, tail.position(ordinal))).collect();
-            let names = index.names.texts(NameKind::Stream);
-            let streams: Vec<(u64, u64)> =
-                names.iter().map(|name| (self.shared.hash.stream(name), segment)).collect();
-            (keys, streams)
-        };
-        self.keys.add(segment, keys).map_err(index_failure("add a run to"))?;
-        self.streams.add(segment, streams).map_err(index_failure("add a run to"))
+    fn index(&self, sealed: &SealedSegment) -> Result<(), Failure> {
+        let segment = u64::from(sealed.segment());
+        let entries = index::entries_of(sealed, &self.shared.identity).map_err(|error| Failure {
+            what: "index",
+            path: sealed_path(sealed.segment()),
+            source: io::Error::other(error),
+        })?;
+        self.keys.add(segment, entries.keys).map_err(index_failure("add a run to"))?;
+        self.streams.add(segment, entries.streams).map_err(index_failure("add a run to"))
     }
 }
 

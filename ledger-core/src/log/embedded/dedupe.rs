@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::log::{Outcome, Position, Revision};
 
 use super::engine::Failure;
+use super::key_table::KeyTable;
 use super::layout::INDEX_DIR;
 use super::prepare::{Prepared, PreparedEvent, PreparedKey};
 use super::shared::{Shared, View};
@@ -65,39 +66,67 @@ impl Known {
         self.view = shared.view();
     }
 
-    /// Positions of events whose key may be the one with this hash.
-    fn candidates(&self, hash: u64) -> Vec<u64> {
-        let mut candidates = Vec::new();
-        for tail in self.view.tails() {
-            let index = tail.read();
-            candidates.extend(index.key_candidates(hash).map(|ordinal| tail.position(ordinal)));
-        }
-        let from = self.from_runs.partition_point(|(known, _)| *known < hash);
-        let same = self.from_runs.iter().skip(from).take_while(|(known, _)| *known == hash);
-        candidates.extend(same.map(|(_, position)| *position));
-        candidates
-    }
-
     /// Judges each event of an append. `read` finds records, the group's own included.
     pub(crate) fn judge(
         &self,
         prepared: &Prepared,
+        group: &GroupKeys<'_>,
         read: impl Fn(u64) -> Result<Option<Spelled>, Failure>,
     ) -> Result<Vec<Judged>, Failure> {
         let mut judged = vec![Judged::New; prepared.events.len()];
-        for (event, verdict) in prepared.events.iter().zip(&mut judged) {
-            let Some(key) = &event.key else { continue };
-            for position in self.candidates(key.hash) {
-                let Some(record) = read(position)? else { continue };
-                if is_key_of(&record, prepared, key) {
-                    *verdict = Judged::Known(outcome(&record, prepared, event));
-                    break;
-                }
+        for (place, position) in self.candidates(prepared, group) {
+            let (Some(event), Some(verdict)) = (prepared.events.get(place), judged.get_mut(place))
+            else {
+                continue;
+            };
+            let (Some(key), Judged::New) = (&event.key, &verdict) else { continue };
+            let Some(record) = read(position)? else { continue };
+            if is_key_of(&record, prepared, key) {
+                *verdict = Judged::Known(outcome(&record, prepared, event));
             }
         }
         judge_within(prepared, &mut judged);
         Ok(judged)
     }
+
+    /// Events of an append, and positions of events whose key may be theirs. Usually there are none.
+    fn candidates(&self, prepared: &Prepared, group: &GroupKeys<'_>) -> Vec<(usize, u64)> {
+        let mut candidates = Vec::new();
+        let keyed = || {
+            let events = prepared.events.iter().enumerate();
+            events.filter_map(|(place, event)| Some((place, event.key.as_ref()?.hash)))
+        };
+        if let Some(keys) = group.keys {
+            for (place, hash) in keyed() {
+                let found = keys.find(hash);
+                let position = |it| group.first_position.saturating_add(u64::from(it));
+                candidates.extend(found.map(|it| (place, position(it))));
+            }
+        }
+        for tail in self.view.tails() {
+            let index = tail.read();
+            for (place, hash) in keyed().filter(|(_, hash)| index.may_hold_key(*hash)) {
+                let found = index.key_candidates(hash);
+                candidates.extend(found.map(|ordinal| (place, tail.position(ordinal))));
+            }
+        }
+        if !self.from_runs.is_empty() {
+            for (place, hash) in keyed() {
+                let from = self.from_runs.partition_point(|(known, _)| *known < hash);
+                let same = self.from_runs.iter().skip(from).take_while(|(known, _)| *known == hash);
+                candidates.extend(same.map(|(_, position)| (place, *position)));
+            }
+        }
+        candidates
+    }
+}
+
+/// The keys of the appends that are in the group already.
+#[derive(Debug)]
+pub(crate) struct GroupKeys<'a> {
+    /// Hash and place in the group; `None` when the group has no earlier append.
+    pub(crate) keys: Option<&'a KeyTable>,
+    pub(crate) first_position: u64,
 }
 
 fn is_key_of(record: &Spelled, prepared: &Prepared, key: &PreparedKey) -> bool {

@@ -5,6 +5,7 @@
 //! yet, so no answer, not even a refusal, leaves before the group is durable. Any error from the
 //! disk stops it for good: nothing is retried, nothing more is appended, readers go on.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,15 +17,16 @@ use crate::log::{
 use crate::time::Timestamp;
 
 use super::clock_guard::ClockGuard;
-use super::dedupe::{Judged, Known};
+use super::dedupe::{GroupKeys, Judged, Known};
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::key_table::KeyTable;
 use super::layout;
 use super::mark::{HighWater, Mark, MarkFile};
 use super::prepare::{Prepared, PreparedEvent};
-use super::raw::{self, NameDefinition, NameKind, RawKey, RawRecord, RowBase};
+use super::raw::{self, NameDefinition, NameKind, Names, RawKey, RawRecord, RowBase};
 use super::shared::Shared;
 use super::spare;
-use super::tail::{Tail, TailFrame, TailIndex};
+use super::tail::{Tail, TailFrame};
 
 /// An append that waits, and who waits for it.
 #[derive(Debug)]
@@ -63,7 +65,17 @@ impl From<Failure> for Refused {
     }
 }
 
-/// The group that is being encoded.
+/// An event of the group, as the segment's index will know it.
+#[derive(Debug, Clone, Copy)]
+struct Entered {
+    stream: u32,
+    revision: u64,
+    key_hash: Option<u64>,
+}
+
+/// The group that is being encoded. It enters the segment's index only after it was acknowledged:
+/// that is half of the writer's work, and nobody waits for it then. Until then the group answers
+/// for itself, which matters only where it has several appends.
 #[derive(Debug)]
 struct Group {
     /// Room for the frame header, then rows.
@@ -71,6 +83,45 @@ struct Group {
     first_position: u64,
     events: u32,
     recorded_at: i64,
+    entered: Vec<Entered>,
+    has_several: bool,
+    /// Hash of a key, and the event's place in the group.
+    keys: KeyTable,
+    /// The last revision of each stream that the group appends to.
+    heads: BTreeMap<u32, u64>,
+}
+
+impl Group {
+    fn new() -> Self {
+        Self {
+            bytes: vec![0; FRAME_HEADER_BYTES],
+            first_position: 0,
+            events: 0,
+            recorded_at: 0,
+            entered: Vec::new(),
+            has_several: false,
+            keys: KeyTable::default(),
+            heads: BTreeMap::new(),
+        }
+    }
+
+    fn begin(&mut self, first_position: u64) {
+        self.first_position = first_position;
+        self.bytes.clear();
+        self.bytes.resize(FRAME_HEADER_BYTES, 0);
+        self.keys.clear();
+        self.heads.clear();
+    }
+
+    fn enter(&mut self, entered: Entered) {
+        if self.has_several
+            && let Some(hash) = entered.key_hash
+        {
+            self.keys.insert(hash, self.events);
+        }
+        self.entered.push(entered);
+        self.events = self.events.saturating_add(1);
+    }
 }
 
 /// Where the log ends.
@@ -120,12 +171,7 @@ impl Engine {
         let mut engine = Self {
             segment_header: None,
             is_named_anew: true,
-            group: Group {
-                bytes: vec![0; FRAME_HEADER_BYTES],
-                first_position: 0,
-                events: 0,
-                recorded_at: 0,
-            },
+            group: Group::new(),
             answers: Vec::new(),
             next_position: head.position.saturating_add(1),
             shared,
@@ -174,6 +220,7 @@ impl Engine {
             }
         };
         self.group.recorded_at = now.as_micros();
+        self.group.has_several = jobs.len() > 1;
         let hashes: Vec<u64> = jobs
             .iter()
             .flat_map(|job| &job.prepared.events)
@@ -222,7 +269,7 @@ impl Engine {
 
     /// Judges one append and puts its new events into the group.
     fn take(&mut self, prepared: &Prepared, known: &mut Known) -> Result<Appended, Refused> {
-        let judged = known.judge(prepared, |position| self.read_record(position))?;
+        let judged = known.judge(prepared, &self.group_keys(), |position| self.read_record(position))?;
         if prepared.on_conflict == OnConflict::RefuseAll && judged.iter().any(|it| it.is_conflict())
         {
             let outcomes = judged
@@ -278,6 +325,15 @@ impl Engine {
         Ok(super::spelled::Spelled::find(rows, self.base(), &index.names, position))
     }
 
+    /// The keys of the group's earlier appends.
+    fn group_keys(&self) -> GroupKeys<'_> {
+        let is_filled = self.group.events > 0 && self.group.has_several;
+        GroupKeys {
+            keys: is_filled.then_some(&self.group.keys),
+            first_position: self.group.first_position,
+        }
+    }
+
     fn base(&self) -> RowBase {
         RowBase {
             position: self.group.first_position,
@@ -290,10 +346,13 @@ impl Engine {
     fn stream_head(&self, name: &str) -> Result<Option<u64>, Failure> {
         {
             let index = self.active.read();
-            if let Some(number) = index.names.find(NameKind::Stream, name)
-                && let Some(head) = index.head_of(number, index.events())
-            {
-                return Ok(Some(head));
+            if let Some(number) = index.names.find(NameKind::Stream, name) {
+                let of_group = self.group.heads.get(&number).copied();
+                let of_group = of_group.filter(|_| self.group.events > 0);
+                let head = of_group.or_else(|| index.head_of(number, index.events()));
+                if let Some(head) = head {
+                    return Ok(Some(head));
+                }
             }
         }
         self.shared.stream_head(name, self.head.position).map_err(|error| Failure {
@@ -311,13 +370,12 @@ impl Engine {
         judged: &[Judged],
     ) -> Result<Vec<Outcome>, Failure> {
         if self.group.events == 0 {
-            self.group.first_position = self.next_position;
-            self.group.bytes.clear();
-            self.group.bytes.resize(FRAME_HEADER_BYTES, 0);
+            self.group.begin(self.next_position);
         }
         let base = self.base();
-        let mut index = self.active.write();
-        let mut rows = RowWriter { index: &mut index, bytes: &mut self.group.bytes, base };
+        let active = Arc::clone(&self.active);
+        let mut index = active.write();
+        let mut rows = RowWriter { names: &mut index.names, group: &mut self.group, base };
         let stream = rows.name(NameKind::Stream, &prepared.stream_name)?;
         let actor = rows.name(NameKind::Actor, &prepared.actor)?;
         let mut numbers = LastNumbers::default();
@@ -340,15 +398,15 @@ impl Engine {
                 fingerprint: event.fingerprint,
                 body: prepared.body(event),
             };
-            rows.event(&record, event)?;
+            rows.event(&record, event);
             recorded.push(Outcome::Recorded {
                 position: Position::new(position),
                 revision: Revision::new(revision),
             });
             revision = revision.saturating_add(1);
             self.next_position = position.saturating_add(1);
-            self.group.events = self.group.events.saturating_add(1);
         }
+        self.group.heads.insert(stream, revision.saturating_sub(1));
         Ok(recorded)
     }
 
@@ -394,7 +452,11 @@ impl Engine {
             path,
             file,
         );
-        tail.write().begin_at(SEGMENT_HEADER_BYTES as u64);
+        {
+            let mut index = tail.write();
+            index.begin_at(SEGMENT_HEADER_BYTES as u64);
+            index.reserve_keys(self.shared.identity.events_likely());
+        }
         let tail = Arc::new(tail);
         self.segment_header = Some(self.header_of(&tail).encode());
         self.is_named_anew = true;
@@ -406,16 +468,36 @@ impl Engine {
 
     /// Makes the group durable, then acknowledges it.
     fn flush(&mut self) -> Result<(), Failure> {
-        if self.group.events > 0 {
-            self.write_group()?;
+        if self.group.events == 0 {
+            self.acknowledge();
+            return Ok(());
         }
-        for (answer, result) in self.answers.drain(..) {
-            answer.complete(result);
+        let active = Arc::clone(&self.active);
+        let frame = self.write_group()?;
+        // Whoever is told of an event finds it: a reader waits here until the index has it.
+        let mut index = active.write();
+        index.push_frame(frame);
+        self.write_mark(false)?;
+        self.shared.publish(self.head.position);
+        self.acknowledge();
+        for it in self.group.entered.drain(..) {
+            index.push_event(it.stream, it.revision, it.key_hash).map_err(|error| Failure {
+                what: "index an event of",
+                path: active.path.clone(),
+                source: io::Error::other(error),
+            })?;
         }
         Ok(())
     }
 
-    fn write_group(&mut self) -> Result<(), Failure> {
+    fn acknowledge(&mut self) {
+        for (answer, result) in self.answers.drain(..) {
+            answer.complete(result);
+        }
+    }
+
+    /// Writes the group as one frame and syncs it.
+    fn write_group(&mut self) -> Result<TailFrame, Failure> {
         let sequence = self.head.sequence.saturating_add(1);
         let payload = self.group.bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
         let header = FrameHeader {
@@ -444,7 +526,6 @@ impl Engine {
             .map_err(Failure::new("write", path))?;
         file.sync_data().map_err(Failure::new("sync", path))?;
 
-        self.active.write().push_frame(TailFrame::from_header(&header));
         self.offset = header.end();
         self.head = Head {
             sequence,
@@ -452,10 +533,7 @@ impl Engine {
             recorded_at: Some(self.group.recorded_at),
         };
         self.group.events = 0;
-        self.group.bytes.clear();
-        self.write_mark(false)?;
-        self.shared.publish(self.head.position);
-        Ok(())
+        Ok(TailFrame::from_header(&header))
     }
 
     /// Writes how far the log is acknowledged; in strict mode it is durable on return.
@@ -495,34 +573,33 @@ impl Engine {
     }
 }
 
-/// Puts names and events into a frame and its index together.
+/// Puts names and events into the group.
 struct RowWriter<'a> {
-    index: &'a mut TailIndex,
-    bytes: &'a mut Vec<u8>,
+    names: &'a mut Names,
+    group: &'a mut Group,
     base: RowBase,
 }
 
 impl RowWriter<'_> {
     fn name(&mut self, kind: NameKind, text: &str) -> Result<u32, Failure> {
-        let (number, is_new) = self.index.names.intern(kind, text).map_err(|error| Failure {
+        let (number, is_new) = self.names.intern(kind, text).map_err(|error| Failure {
             what: "number a name of",
             path: layout::SEGMENTS_DIR.to_owned(),
             source: io::Error::other(error),
         })?;
         if is_new {
-            raw::encode_name(&NameDefinition { kind, number, text }, self.bytes);
+            raw::encode_name(&NameDefinition { kind, number, text }, &mut self.group.bytes);
         }
         Ok(number)
     }
 
-    fn event(&mut self, record: &RawRecord<'_>, event: &PreparedEvent) -> Result<(), Failure> {
-        raw::encode(record, &self.base, self.bytes);
-        let hash = event.key.as_ref().map(|key| key.hash);
-        self.index.push_event(record.stream, record.revision, hash).map_err(|error| Failure {
-            what: "index an event of",
-            path: layout::SEGMENTS_DIR.to_owned(),
-            source: io::Error::other(error),
-        })
+    fn event(&mut self, record: &RawRecord<'_>, event: &PreparedEvent) {
+        raw::encode(record, &self.base, &mut self.group.bytes);
+        self.group.enter(Entered {
+            stream: record.stream,
+            revision: record.revision,
+            key_hash: event.key.as_ref().map(|key| key.hash),
+        });
     }
 }
 

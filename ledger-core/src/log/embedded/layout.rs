@@ -24,6 +24,9 @@ const VERSION: u16 = 1;
 /// Bytes of the identity file.
 pub(crate) const IDENTITY_BYTES: usize = 64;
 
+/// Bytes of a small event in an unsealed segment.
+const EVENT_BYTES_LIKELY: u64 = 80;
+
 /// The smallest and largest segments a ledger may have.
 pub const SEGMENT_BYTES_MIN: u64 = 4 * 1024;
 /// See [`SEGMENT_BYTES_MIN`].
@@ -48,6 +51,11 @@ impl Identity {
         bytes[36..52].copy_from_slice(&self.hash_key);
         seal_crc(&mut bytes);
         bytes
+    }
+
+    /// How many events a segment may be expected to hold, to make room for.
+    pub(crate) fn events_likely(&self) -> usize {
+        usize::try_from(self.segment_bytes / EVENT_BYTES_LIKELY).unwrap_or(0)
     }
 
     /// `None` when the bytes are not an identity this build reads.

@@ -122,6 +122,7 @@ pub(crate) fn scan(
         Ok(header) => {
             check_header(&header, identity, begin)?;
             scan.has_header = true;
+            scan.tail.write().reserve_keys(identity.events_likely());
             let mut reached =
                 Reached { sequence: scan.sequence, position: scan.position, end: scan.end };
             scan.stopped = take_frames(&scan.tail, &mut window, identity, &mut reached, u64::MAX)?;

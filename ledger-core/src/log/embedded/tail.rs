@@ -6,11 +6,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use hashbrown::HashTable;
-
 use crate::log::storage::File;
 
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader};
+use super::key_table::{KeyTable, PLACES_MAX};
 use super::raw::{Entry, NameError, NameKind, Names, RawRecord, RowBase, RowError, Rows};
 
 /// An unsealed segment that is open.
@@ -50,20 +49,13 @@ struct TailStream {
     ordinals: Vec<u32>,
 }
 
-/// A key's hash and the place of its event.
-#[derive(Debug, Clone, Copy)]
-struct KeyEntry {
-    hash: u64,
-    ordinal: u32,
-}
-
 /// Everything found without reading.
 #[derive(Debug, Default)]
 pub(crate) struct TailIndex {
     pub(crate) names: Names,
     frames: Vec<TailFrame>,
     streams: Vec<TailStream>,
-    keys: HashTable<KeyEntry>,
+    keys: KeyTable,
     events: u32,
     end: u64,
     last_recorded_at: Option<i64>,
@@ -198,12 +190,17 @@ impl TailIndex {
 
     /// Places of events whose key has this hash.
     pub(crate) fn key_candidates(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
-        self.keys.iter_hash(hash).filter(move |it| it.hash == hash).map(|it| it.ordinal)
+        self.keys.find(hash)
     }
 
-    /// Every key's hash and place, for the index of a sealed segment.
-    pub(crate) fn key_entries(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
-        self.keys.iter().map(|it| (it.hash, it.ordinal))
+    /// Whether an event may have a key with this hash.
+    pub(crate) fn may_hold_key(&self, hash: u64) -> bool {
+        self.keys.holds(hash)
+    }
+
+    /// Makes room for so many more keys.
+    pub(crate) fn reserve_keys(&mut self, more: usize) {
+        self.keys.reserve(more);
     }
 
     /// Takes the next event. `key_hash` is that of its key.
@@ -230,9 +227,10 @@ impl TailIndex {
             it.ordinals.push(ordinal);
         }
         if let Some(hash) = key_hash {
-            self.keys.insert_unique(hash, KeyEntry { hash, ordinal }, |it| it.hash);
+            self.keys.insert(hash, ordinal);
         }
-        self.events = ordinal.checked_add(1).ok_or(AbsorbError::Full)?;
+        let events = ordinal.saturating_add(1);
+        self.events = if events < PLACES_MAX { events } else { return Err(AbsorbError::Full) };
         Ok(())
     }
 
