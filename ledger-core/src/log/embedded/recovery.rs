@@ -2,19 +2,20 @@
 //!
 //! The rule: the log ends at the last whole frame. If the high-water mark or any frame header says
 //! that more was durable, acknowledged events are missing and nothing is opened. Otherwise what
-//! lies behind the end is a torn tail: copied to quarantine, never deleted. After an unclean stop
-//! the active segment is written again from what was read, because a page cache that once failed to
-//! write may hold bytes that never reached the disk. Every step may be cut by another crash and is
-//! then taken again.
+//! lies behind the end is a torn tail: copied to quarantine, never deleted. Frames behind the mark
+//! are written again from what was read, because a page cache that once failed to write may hold
+//! bytes that never reached the disk. Every step may be cut by another crash and is then taken
+//! again.
 
 use std::sync::Arc;
 
 use crate::log::Position;
-use crate::log::storage::{Lock, Storage};
+use crate::log::storage::{Lock, Storage, write_all_at};
 
 use super::layout::{self, Identity, LOCK_FILE, QUARANTINE_DIR, SEGMENTS_DIR};
 use super::mark::{HighWater, MARK_BYTES, MARK_FILE, Mark, MarkFile};
 use super::open_error::OpenError;
+use super::scan::Scan;
 use super::shared::View;
 use super::spare::write_zeros;
 use super::tail::Tail;
@@ -30,7 +31,7 @@ pub(crate) use directory::{
 };
 
 use create::{check_may_create, create};
-use files::{copy, digest, quarantine, remove_if_there, replace_file, sync_dir};
+use files::{copy, digest, for_each_chunk, quarantine, remove_if_there, replace_file, sync_dir};
 use judge::{Recovered, recover};
 
 /// What was found behind the end of a log that a crash left, and where it was put.
@@ -115,6 +116,10 @@ fn finish(
 ) -> Result<Opened, OpenError> {
     let storage_ref = &**storage;
     let identity = recovered.identity;
+    // What was judged may be names that another life never made durable: they are, before anything
+    // rests on them or is removed because of them.
+    sync_dir(storage_ref, "")?;
+    sync_dir(storage_ref, SEGMENTS_DIR)?;
     for path in &recovered.remove {
         remove_if_there(storage_ref, path)?;
     }
@@ -123,7 +128,7 @@ fn finish(
     let was_clean = mark.is_some_and(|mark| {
         mark.clean && mark.sequence == sequence && recovered.accepted_loss.is_none()
     });
-    let Some(mut last) = recovered.scans.pop() else {
+    let Some(last) = recovered.scans.pop() else {
         return Err(OpenError::MissingSegment { segment: 1, file: layout::raw_path(1) });
     };
     let trailing = mark.is_none_or(|mark| mark.high_water == HighWater::Trailing);
@@ -155,16 +160,7 @@ fn finish(
         })?;
         remove_if_there(storage_ref, &path)?;
     }
-    if !(was_clean && quarantined.is_none()) {
-        let path = last.tail.path.clone();
-        let end = if last.has_header { last.end } else { 0 };
-        let from = Arc::clone(&last.tail.file);
-        replace_file(storage_ref, &path, |to| {
-            copy(&*from, to, 0, end)?;
-            write_zeros(to, end, identity.segment_bytes)
-        })?;
-        last.tail.file = storage_ref.open_rw(&path).map_err(OpenError::io("open", &path))?;
-    }
+    rewrite_tail(&last, mark)?;
     sync_dir(storage_ref, SEGMENTS_DIR)?;
     let mut mark = match mark {
         Some(_) => {
@@ -217,4 +213,23 @@ fn finish(
             accepted_loss: recovered.accepted_loss,
         },
     })
+}
+
+/// Writes again what nobody knows to be durable: frames behind the mark, whose sync may have failed
+/// while the page cache kept showing them, and zeros over what was cut off. What is up to the mark
+/// was synced before the mark was written, so it is left alone.
+fn rewrite_tail(last: &Scan, mark: Option<Mark>) -> Result<(), OpenError> {
+    let known = mark.filter(|mark| mark.segment == last.tail.segment).map_or(0, |mark| mark.end);
+    let end = if last.has_header { last.end } else { 0 };
+    let from = if last.has_header { known.min(end) } else { 0 };
+    let to = last.leftover.map_or(end, |leftover| leftover.to.max(end));
+    if from == to {
+        return Ok(());
+    }
+    let path = &last.tail.path;
+    let file = &*last.tail.file;
+    for_each_chunk(file, from, end, |at, chunk| write_all_at(file, chunk, at))
+        .and_then(|()| write_zeros(file, end, to))
+        .map_err(OpenError::io("write", path))?;
+    file.sync_data().map_err(OpenError::io("sync", path))
 }

@@ -68,7 +68,7 @@ pub(super) fn digest(from: &dyn File, begin: u64, end: u64) -> io::Result<[u8; 3
     Ok(hash.finalize().into())
 }
 
-fn for_each_chunk(
+pub(super) fn for_each_chunk(
     from: &dyn File,
     begin: u64,
     end: u64,
