@@ -17,7 +17,7 @@ use super::index;
 use super::layout::{INDEX_DIR, SEGMENTS_DIR, raw_path, sealed_path};
 use super::mark::MARK_FILE;
 use super::raw::{Entry, Names, RawRecord, Rows};
-use super::runs::{Merged, RunsError, RunsWriter};
+use super::runs::{Merged, RunKind, RunsError, RunsWriter};
 use super::sealed::{Buffer, Facts, Sealed, seal};
 use super::sealed_segment::SealedSegment;
 use super::shared::Shared;
@@ -58,7 +58,9 @@ impl Background {
 
     /// The long pieces: sealing and merging. Answers whether anything was done.
     pub(crate) fn tidy_once(&self) -> bool {
-        self.ends_well(self.seal_oldest()) || self.ends_well(self.merge())
+        self.ends_well(self.mend_index())
+            || self.ends_well(self.seal_oldest())
+            || self.ends_well(self.merge())
     }
 
     fn ends_well(&self, result: Result<bool, Failure>) -> bool {
@@ -105,6 +107,17 @@ impl Background {
         self.shared.storage.remove(&raw).map_err(Failure::new("remove", &raw))?;
         sync_segments(&self.shared)?;
         tracing::info!(segment = oldest.segment, "sealed");
+        Ok(true)
+    }
+
+    /// Makes again what was found damaged.
+    fn mend_index(&self) -> Result<bool, Failure> {
+        let Some(damage) = self.shared.take_damage() else { return Ok(false) };
+        let runs = match damage.kind {
+            RunKind::Keys => &self.keys,
+            RunKind::Streams => &self.streams,
+        };
+        self.index_again(runs, &damage.segments)?;
         Ok(true)
     }
 
@@ -155,11 +168,12 @@ impl Background {
     /// Adds what a sealed segment holds to the indexes.
     fn index(&self, sealed: &SealedSegment) -> Result<(), Failure> {
         let segment = u64::from(sealed.segment());
-        let entries = index::entries_of(sealed, &self.shared.identity).map_err(|error| Failure {
-            what: "index",
-            path: sealed_path(sealed.segment()),
-            source: io::Error::other(error),
-        })?;
+        let entries =
+            index::entries_of(sealed, &self.shared.identity).map_err(|error| Failure {
+                what: "index",
+                path: sealed_path(sealed.segment()),
+                source: io::Error::other(error),
+            })?;
         self.keys.add(segment, entries.keys).map_err(index_failure("add a run to"))?;
         self.streams.add(segment, entries.streams).map_err(index_failure("add a run to"))
     }

@@ -15,6 +15,7 @@ use super::engine::Failure;
 use super::key_table::KeyTable;
 use super::layout::INDEX_DIR;
 use super::prepare::{Prepared, PreparedEvent, PreparedKey};
+use super::runs::RunKind;
 use super::shared::{Shared, View};
 use super::spelled::Spelled;
 
@@ -46,19 +47,28 @@ pub(crate) struct Known {
 impl Known {
     /// Looks the hashes of a whole group up. The view is taken first: what leaves the tails later
     /// is in the runs before.
-    pub(crate) fn look_up(shared: &Shared, hashes: &[u64]) -> Result<Self, Failure> {
+    ///
+    /// `None`: the index is damaged and is being made again. What cannot be known to be new must
+    /// not be recorded, so appends wait until then.
+    pub(crate) fn look_up(shared: &Shared, hashes: &[u64]) -> Result<Option<Self>, Failure> {
         let view = shared.view();
-        let found = shared.keys.lookup_many(hashes).map_err(|error| Failure {
-            what: "look keys up in",
-            path: INDEX_DIR.to_owned(),
-            source: io::Error::other(error),
-        })?;
+        let found = match shared.keys.lookup_many(hashes) {
+            Ok(found) => found,
+            Err(error) => {
+                let noted = shared.index_failed(RunKind::Keys, error);
+                return noted.map(|()| None).map_err(|error| Failure {
+                    what: "look keys up in",
+                    path: INDEX_DIR.to_owned(),
+                    source: io::Error::other(error),
+                });
+            }
+        };
         let mut from_runs: Vec<(u64, u64)> = found
             .into_iter()
             .filter_map(|found| hashes.get(found.index).map(|hash| (*hash, found.value)))
             .collect();
         from_runs.sort_unstable();
-        Ok(Self { view, from_runs })
+        Ok(Some(Self { view, from_runs }))
     }
 
     /// After a rotation the group's own keys are in another tail.

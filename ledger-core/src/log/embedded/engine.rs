@@ -228,14 +228,15 @@ impl Engine {
             .collect();
         let mut failed = None;
         let mut known = match Known::look_up(&self.shared, &hashes) {
-            Ok(known) => Some(known),
+            Ok(known) => known,
             Err(failure) => {
                 failed = Some(failure);
                 None
             }
         };
         for job in jobs.drain(..) {
-            // After a failure nothing is judged; `stop` gives these their true answer.
+            // Without an index of keys nothing is judged, nor after a failure, when `stop` gives
+            // these their true answer.
             let result = match known.as_mut().filter(|_| failed.is_none()) {
                 Some(known) => self.take(&job.prepared, known),
                 None => Err(Refused::Append(AppendError::Busy)),
@@ -269,7 +270,8 @@ impl Engine {
 
     /// Judges one append and puts its new events into the group.
     fn take(&mut self, prepared: &Prepared, known: &mut Known) -> Result<Appended, Refused> {
-        let judged = known.judge(prepared, &self.group_keys(), |position| self.read_record(position))?;
+        let judged =
+            known.judge(prepared, &self.group_keys(), |position| self.read_record(position))?;
         if prepared.on_conflict == OnConflict::RefuseAll && judged.iter().any(|it| it.is_conflict())
         {
             let outcomes = judged

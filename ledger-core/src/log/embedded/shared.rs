@@ -5,6 +5,7 @@
 //! whoever takes the view first and asks the index second misses nothing. Nobody sees past the
 //! published head.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::frame_reader;
 use super::index;
 use super::layout::{INDEX_DIR, Identity, SEGMENTS_DIR};
 use super::raw::NameKind;
-use super::runs::{Runs, RunsError, RunsView};
+use super::runs::{RunKind, Runs, RunsError, RunsView};
 use super::sealed_segment::SealedSegment;
 use super::spelled::Spelled;
 use super::spelling::NameHash;
@@ -95,6 +96,7 @@ pub(crate) struct Shared {
     head: AtomicU64,
     stopped: Mutex<Option<String>>,
     is_stopped: AtomicBool,
+    damage: Mutex<Vec<Damage>>,
     spare_is_ready: Mutex<bool>,
     work: Mutex<Work>,
     work_arrived: Condvar,
@@ -128,6 +130,7 @@ impl Shared {
             head: AtomicU64::new(head),
             stopped: Mutex::new(None),
             is_stopped: AtomicBool::new(false),
+            damage: Mutex::new(Vec::new()),
             spare_is_ready: Mutex::new(false),
             work: Mutex::new(Work::default()),
             work_arrived: Condvar::new(),
@@ -281,7 +284,14 @@ impl Shared {
         name: &str,
     ) -> Result<Vec<Arc<SealedSegment>>, ReadError> {
         let runs = self.streams.view();
-        let segments = runs.lookup(self.hash.stream(name)).map_err(index_failed)?;
+        let segments = match runs.lookup(self.hash.stream(name)) {
+            Ok(segments) => segments,
+            Err(error) => {
+                self.index_failed(RunKind::Streams, error)?;
+                // Without an index every segment is asked: slower, and as right.
+                return Ok(view.sealed.clone());
+            }
+        };
         let mut parts: Vec<Arc<SealedSegment>> = segments
             .into_iter()
             .filter_map(|segment| {
@@ -306,8 +316,15 @@ impl Shared {
     pub(crate) fn key_candidates(&self, hash: u64) -> Result<Vec<u64>, ReadError> {
         let view = self.view();
         let runs = self.keys.view();
-        let mut positions = runs.lookup(hash).map_err(index_failed)?;
-        for segment in view.not_indexed(&runs) {
+        let (mut positions, is_indexed) = match runs.lookup(hash) {
+            Ok(positions) => (positions, true),
+            Err(error) => {
+                self.index_failed(RunKind::Keys, error)?;
+                (Vec::new(), false)
+            }
+        };
+        let every = view.sealed.iter().filter(|_| !is_indexed);
+        for segment in view.not_indexed(&runs).filter(|_| is_indexed).chain(every) {
             let entries = index::entries_of(segment, &self.identity).map_err(|error| {
                 ReadError::Io { file: SEGMENTS_DIR.to_owned(), what: error.to_string() }
             })?;
@@ -322,8 +339,36 @@ impl Shared {
     }
 }
 
-fn index_failed(error: RunsError) -> ReadError {
-    ReadError::Io { file: INDEX_DIR.to_owned(), what: error.to_string() }
+/// A part of an index that is to be made again from the segments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Damage {
+    pub(crate) kind: RunKind,
+    pub(crate) segments: Range<u64>,
+}
+
+impl Shared {
+    /// Takes note of damage, so that it is mended behind the writer; any other failure is an error.
+    pub(crate) fn index_failed(&self, kind: RunKind, error: RunsError) -> Result<(), ReadError> {
+        match error {
+            RunsError::Damaged { file, segments, offset, what } => {
+                tracing::warn!(file, offset, what, "an index is damaged");
+                let damage = Damage { kind, segments };
+                let mut known = lock(&self.damage);
+                if !known.contains(&damage) {
+                    known.push(damage);
+                }
+                drop(known);
+                self.call_work();
+                Ok(())
+            }
+            other => Err(ReadError::Io { file: INDEX_DIR.to_owned(), what: other.to_string() }),
+        }
+    }
+
+    /// The next damage to mend.
+    pub(crate) fn take_damage(&self) -> Option<Damage> {
+        lock(&self.damage).pop()
+    }
 }
 
 /// How many of a tail's events lie at or before a position.
