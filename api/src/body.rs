@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
+use ledger_core::json;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
@@ -49,9 +50,14 @@ pub(crate) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<
     })
 }
 
-/// Reads JSON; a mistake is named by its pointer.
+/// Reads JSON, its numbers exactly as they are written; a mistake is named by its pointer.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let text = str::from_utf8(bytes).map_err(|error| ApiError::Malformed {
+        detail: format!("the body is not UTF-8 from byte {} on", error.valid_up_to()),
+        fields: Vec::new(),
+    })?;
+    let text = json::quote_fractions(text);
+    let mut reader = serde_json::Deserializer::from_str(&text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());
         let reason = error.inner().to_string();

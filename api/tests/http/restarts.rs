@@ -1,0 +1,120 @@
+//! However a server ends, the next one gives the same answers: the log is all there is to know.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::april;
+use crate::client::Request;
+use crate::server::{Server, command};
+
+/// What a server says of everything it has, once its views have seen a position.
+fn answers(server: &Server, after: u64) -> Vec<Value> {
+    let paths = [
+        "/tenants",
+        "/deployments",
+        "/catalog/plans",
+        "/invoices",
+        "/invoices/INV-000001",
+        "/invoices/INV-000001/explain",
+        "/usage?tenant=acme&period=2026-04",
+        "/tenants/bob/spend",
+        "/events/1",
+    ];
+    let get = |path: &str| {
+        let request = Request::get(format!("/api/v1{path}")).header("ledger-wait-for", after);
+        server.operator(request).good()
+    };
+    paths.into_iter().map(get).collect()
+}
+
+fn head(server: &Server) -> u64 {
+    server.operator(Request::get("/api/v1/tenants/acme")).position()
+}
+
+#[test]
+fn nothing_that_was_acknowledged_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    let server = Server::furnished(data);
+    april::happens(&server);
+    april::rollup(&server, "");
+    let node = r#"{"reservation": "node-1", "items": [{"kind": "node_hour"}]}"#;
+    let path = "/api/v1/tenants/bob/quota/reservations";
+    let node = Request::post(path, node).header("idempotency-key", "k");
+    let reserved = server.operator(node.clone());
+    assert_eq!(reserved.status, 201, "{reserved:?}");
+    let last = head(&server);
+    let before = answers(&server, last);
+
+    assert_eq!(server.stop().code(), Some(0), "it was asked to end");
+    let server = Server::start(data);
+    assert_eq!(answers(&server, last), before, "after it was asked to end");
+    let again = server.operator(node.clone());
+    assert_eq!((again.header("idempotency-hit"), &again.text), (Some("true"), &reserved.text));
+
+    server.kill();
+    let server = Server::start(data);
+    assert_eq!(answers(&server, last), before, "after kill -9");
+    // It is killed right behind an acknowledgement, again and again.
+    let mut server = server;
+    for number in 1..=8 {
+        let event = json!({
+            "specversion": "1.0", "type": "counterfoil.usage.recorded", "source": "/meter",
+            "id": format!("late-{number}"), "subject": "acme", "time": "2026-05-01T00:00:00Z",
+            "data": {"resource_kind": "droplet_hours", "quantity": "1", "deployment": "shop"},
+        });
+        let sent = Request::new("POST", "/api/v1/events")
+            .body("application/cloudevents+json", &event.to_string());
+        let acknowledged = server.operator(sent.clone()).position();
+        server.kill();
+        server = Server::start(data);
+        assert!(head(&server) >= acknowledged);
+        let again = server.operator(sent).good();
+        assert_eq!(again["data"][0]["status"], "duplicate");
+        let usage = Request::get("/api/v1/usage?tenant=acme&period=2026-05");
+        let usage = server.operator(usage.header("ledger-wait-for", acknowledged)).good();
+        assert_eq!(usage["data"][0]["quantity"], number.to_string());
+    }
+    let last = head(&server);
+    let before = answers(&server, last);
+    assert!(server.stop().success());
+
+    std::fs::remove_dir_all(data.join("views")).unwrap();
+    let server = Server::start(data);
+    assert_eq!(answers(&server, last), before, "with its views made again");
+    assert_eq!(april::rollup(&server, "")["data"][0]["number"], "INV-000001");
+}
+
+/// How a server ends that does not start, and what it says.
+fn refused(data: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = command(data).args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_server_that_does_not_start_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    let server = Server::start(data);
+    let (code, said) = refused(data, &[]);
+    assert_eq!(code, Some(65), "{said}");
+    assert!(said.contains("does not open"), "{said}");
+    assert!(server.stop().success(), "the first one does not mind");
+
+    let (code, said) = refused(data, &["--colour"]);
+    assert_eq!(code, Some(2), "{said}");
+    let (code, said) = refused(data, &["--issuer", "NO ISSUER"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("--issuer"), "{said}");
+    let (code, said) = refused(data, &["--jwt-algorithm", "HS512"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("at least 64 bytes"), "{said}");
+
+    let segment = data.join("ledger/ledger");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[40] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let (code, said) = refused(data, &[]);
+    assert_eq!(code, Some(65), "{said}");
+}
