@@ -196,10 +196,9 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let leader = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
         // There may be nothing left to kill.
-        drop(leader.map(|group| kill_process_group(group, Signal::KILL)));
-        drop(self.0.wait());
+        kill_process_group(Pid::from_child(&self.0), Signal::KILL).ok();
+        self.0.wait().ok();
     }
 }
 fn root() -> PathBuf {
