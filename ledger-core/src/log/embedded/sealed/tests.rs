@@ -363,10 +363,10 @@ fn usage(count: u64, tenants: u64) -> Segment {
 }
 
 #[test]
-fn a_usage_event_with_a_random_key_takes_at_most_30_bytes() {
+fn a_usage_event_with_a_random_key_takes_at_most_28_bytes() {
     let segment = usage(20_000, 20);
     let bytes = segment.seal().len();
-    assert!(bytes <= 30 * 20_000, "{} bytes an event", bytes / 20_000);
+    assert!(bytes <= 28 * 20_000, "{} bytes an event", bytes / 20_000);
 }
 
 #[track_caller]
