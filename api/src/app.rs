@@ -1,8 +1,8 @@
 //! What every request shares, and how a command becomes events.
 //!
-//! A command reads the fold of its own stream, decides, and appends at the revision the fold was made
-//! from; when somebody was faster it decides again, a bounded number of times. A command's key is
-//! looked up first: what it made then is its answer for ever. Nothing is decided from a view.
+//! A command reads the fold of its own stream, decides, and appends at the revision the fold was
+//! made from; when somebody was faster it decides again, a bounded number of times. A command's key
+//! is looked up first: what it made then is its answer for ever. Nothing is decided from a view.
 
 use std::any::Any;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Who is calling, and the only way to a [`Scope`].
 //!
-//! One function makes a [`Principal`], from a bearer token and a clock; one makes a [`Scope`], from a
-//! principal and the tenant it asks about. Nothing that answers data takes a bare tenant id. A
+//! One function makes a [`Principal`], from a bearer token and a clock; one makes a [`Scope`], from
+//! a principal and the tenant it asks about. Nothing that answers data takes a bare tenant id. A
 //! tenant that asks about another gets what it would get about nobody: not found.
 
 use axum::http::{HeaderMap, header};

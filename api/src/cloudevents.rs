@@ -1,7 +1,7 @@
 //! CloudEvents 1.0 as they come over HTTP: single, in a batch, or with their attributes in headers.
 //!
-//! Identity is (`source`, `id`). Nothing is recorded here: an event either becomes usage of a tenant
-//! or says which attribute is wrong.
+//! Identity is (`source`, `id`). Nothing is recorded here: an event either becomes usage of a
+//! tenant or says which attribute is wrong.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! What a tenant used in a period, by kind and deployment, as it stands after corrections.
 //!
-//! Rows are chunks of a usage stream, so that none grows with the month and a correction touches the
-//! chunk of its record; [`total`] adds them up. Amounts are exact sums in the units they were
+//! Rows are chunks of a usage stream, so that none grows with the month and a correction touches
+//! the chunk of its record; [`total`] adds them up. Amounts are exact sums in the units they were
 //! recorded in; nothing is priced here.
 
 use std::collections::BTreeMap;

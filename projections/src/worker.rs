@@ -1,9 +1,9 @@
 //! Follows the log, folds, commits: one thread a view, none knows another.
 //!
 //! What was folded is seen at once; it is committed in batches of bounded size, rows and checkpoint
-//! together, so a view is behind or at the log and never ahead. An event that cannot be folded stops
-//! this view alone, by name and position, until an operator says, in an event, to go past it. A
-//! store that fails while running is moved aside and the view built anew.
+//! together, so a view is behind or at the log and never ahead. An event that cannot be folded
+//! stops this view alone, by name and position, until an operator says, in an event, to go past it.
+//! A store that fails while running is moved aside and the view built anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! `replay-tool audit`: an invoice priced again from the log alone, line by line.
 //!
-//! The register says whose the number is and for which period; the document says how much of the log
-//! it knew and by which rules it was priced. Nothing else is believed: no view, no index, no server.
+//! The register says whose the number is and for which period; the document says how much of the
+//! log it knew and by which rules it was priced. Nothing else is believed: no view, no index, no
+//! server.
 
 use std::io::Write;
 use std::path::Path;

@@ -40,12 +40,19 @@ fn refused(it: &DeploymentRefusal) -> ApiError {
 fn body_of(app: &App, id: &DeploymentId) -> Result<Value, ApiError> {
     let (deployment, revision) = app.state::<Deployment>(&stream_of(id))?;
     let state = deployment.state().ok_or(ApiError::NotFound)?;
-    let subscription = deployment.subscription().map(|it| {
-        json!({"plan_code": it.plan, "version": it.version, "state": format!("{:?}", it.state).to_lowercase()})
-    });
+    let subscription = deployment
+        .subscription()
+        .map(|it| json!({"plan_code": it.plan, "version": it.version, "state": it.state}));
     let addons: Vec<Value> = deployment
         .addons()
-        .map(|it| json!({"attachment": it.attachment, "addon": it.addon, "quantity": it.quantity, "price": it.price}))
+        .map(|it| {
+            json!({
+                "attachment": it.attachment,
+                "addon": it.addon,
+                "quantity": it.quantity,
+                "price": it.price,
+            })
+        })
         .collect();
     Ok(json!({
         "id": id,

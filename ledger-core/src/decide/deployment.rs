@@ -22,7 +22,8 @@ mod refusal;
 pub use refusal::DeploymentRefusal;
 
 /// Whether a subscription charges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SubscriptionState {
     /// It charges.
     Active,

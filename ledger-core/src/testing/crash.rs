@@ -4,12 +4,12 @@
 //! calls, put there by the writer's own thread at the moment it answers. So for every call it is
 //! known what must have survived it and what may have. Every state is replayed by its seeds.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::Arc;
 
+use crate::cause::in_one_line;
 use crate::id::LedgerId;
 use crate::log::embedded::{EmbeddedLog, HighWater, OpenError, Options, Recovery, Threads};
-use crate::log::{Append, AppendError, Appended, EventLog, Pending};
+use crate::log::{Append, AppendError, EventLog};
 
 use super::clock::SteppingClock;
 use super::disk::{
@@ -18,6 +18,10 @@ use super::disk::{
 };
 use super::model::{Bounds, Deviation, Model};
 use super::workload::{Workload, epoch};
+
+mod question;
+
+use question::Question;
 
 /// How a run is made.
 #[derive(Debug, Clone, Copy)]
@@ -183,7 +187,7 @@ impl Run {
         let mut log = match open(disk, plan.high_water, plan.threads) {
             Ok(log) => log,
             Err(error) => {
-                self.stopped = Some(describe(&error));
+                self.stopped = Some(in_one_line(&error));
                 return Ok(());
             }
         };
@@ -215,7 +219,7 @@ impl Run {
                 log = match open(disk, plan.high_water, plan.threads) {
                     Ok(log) => log,
                     Err(error) => {
-                        self.stopped = Some(describe(&error));
+                        self.stopped = Some(in_one_line(&error));
                         return Ok(());
                     }
                 };
@@ -419,9 +423,9 @@ impl<'a> Moment<'a> {
         let log = match open(disk, high_water, Threads::Caller) {
             Ok(log) => log,
             Err(error) if promise == Promise::Lied => {
-                return Ok(Outcome::Refused(describe(&error)));
+                return Ok(Outcome::Refused(in_one_line(&error)));
             }
-            Err(error) => return Err(format!("refused: {}", describe(&error))),
+            Err(error) => return Err(format!("refused: {}", in_one_line(&error))),
         };
         let found = match model.check_after(&log, bounds, self.passed(seed, bounds)) {
             // A sealed segment is verified when it is read.
@@ -488,7 +492,7 @@ fn go_on(
     }
     log.close().map_err(|error| format!("it does not close: {error}"))?;
     let log = open(disk, high_water, Threads::Caller)
-        .map_err(|error| format!("refused: {}", describe(&error)))?;
+        .map_err(|error| format!("refused: {}", in_one_line(&error)))?;
     if !log.recovery().was_clean {
         return Err("it was closed in order and is taken for crashed".to_owned());
     }
@@ -511,17 +515,6 @@ fn open(
         ..Options::default()
     };
     EmbeddedLog::open(Arc::new(disk.clone()), options)
-}
-
-/// An error with what caused it.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// Half of the power cuts go as far as a disk can, half as far as a journal lets it.
@@ -548,60 +541,5 @@ fn bumps(seed: u64) -> impl FnMut(&Call) -> Option<Fault> {
         let within = usize::try_from(call.offset).ok()? % SECTOR_BYTES;
         let cut = (within + most) / SECTOR_BYTES * SECTOR_BYTES;
         cut.checked_sub(within).filter(|bytes| *bytes > 0).map(Fault::Short)
-    }
-}
-
-/// An append that was asked for, whose answer is noted by whoever gives it.
-struct Question {
-    pending: Pending<Result<Appended, AppendError>>,
-    answered: Arc<Answered>,
-    answer: Option<Result<Appended, AppendError>>,
-}
-
-struct Answered {
-    disk: SimulatedDisk,
-    note: Note,
-    is_here: Mutex<bool>,
-    arrived: Condvar,
-}
-
-impl Wake for Answered {
-    fn wake(self: Arc<Self>) {
-        self.disk.note(self.note.into());
-        *self.is_here.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.arrived.notify_all();
-    }
-}
-
-impl Question {
-    fn ask(
-        disk: &SimulatedDisk,
-        mut pending: Pending<Result<Appended, AppendError>>,
-        note: Note,
-    ) -> Self {
-        let is_here = Mutex::new(false);
-        let answered =
-            Arc::new(Answered { disk: disk.clone(), note, is_here, arrived: Condvar::new() });
-        let waker = Waker::from(Arc::clone(&answered));
-        let answer = match std::pin::Pin::new(&mut pending).poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(answer) => {
-                disk.note(note.into());
-                Some(answer)
-            }
-            Poll::Pending => None,
-        };
-        Self { pending, answered, answer }
-    }
-
-    fn wait(self) -> Result<Appended, AppendError> {
-        if let Some(answer) = self.answer {
-            return answer;
-        }
-        let mut is_here = self.answered.is_here.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*is_here {
-            is_here = self.answered.arrived.wait(is_here).unwrap_or_else(PoisonError::into_inner);
-        }
-        drop(is_here);
-        self.pending.wait()
     }
 }
