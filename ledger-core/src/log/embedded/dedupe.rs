@@ -99,7 +99,8 @@ impl Known {
         Ok(judged)
     }
 
-    /// Events of an append, and positions of events whose key may be theirs. Usually there are none.
+    /// Events of an append, and positions of events whose key may be theirs. Usually there are
+    /// none.
     fn candidates(&self, prepared: &Prepared, group: &GroupKeys<'_>) -> Vec<(usize, u64)> {
         let mut candidates = Vec::new();
         let keyed = || {

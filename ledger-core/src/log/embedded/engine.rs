@@ -5,7 +5,6 @@
 //! yet, so no answer, not even a refusal, leaves before the group is durable. Any error from the
 //! disk stops it for good: nothing is retried, nothing more is appended, readers go on.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,14 +18,17 @@ use crate::time::Timestamp;
 use super::clock_guard::ClockGuard;
 use super::dedupe::{GroupKeys, Judged, Known};
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
-use super::key_table::KeyTable;
 use super::layout;
 use super::mark::{HighWater, Mark, MarkFile};
-use super::prepare::{Prepared, PreparedEvent};
-use super::raw::{self, NameDefinition, NameKind, Names, RawKey, RawRecord, RowBase};
+use super::prepare::Prepared;
+use super::raw::{NameKind, RawRecord, RowBase};
 use super::shared::Shared;
 use super::spare;
 use super::tail::{Tail, TailFrame};
+
+mod group;
+
+use group::{Group, LastNumbers, RowWriter};
 
 /// An append that waits, and who waits for it.
 #[derive(Debug)]
@@ -62,65 +64,6 @@ enum Refused {
 impl From<Failure> for Refused {
     fn from(failure: Failure) -> Self {
         Self::Failure(failure)
-    }
-}
-
-/// An event of the group, as the segment's index will know it.
-#[derive(Debug, Clone, Copy)]
-struct Entered {
-    stream: u32,
-    revision: u64,
-    key_hash: Option<u64>,
-}
-
-/// The group that is being encoded. It enters the segment's index only after it was acknowledged:
-/// that is half of the writer's work, and nobody waits for it then. Until then the group answers
-/// for itself, which matters only where it has several appends.
-#[derive(Debug)]
-struct Group {
-    /// Room for the frame header, then rows.
-    bytes: Vec<u8>,
-    first_position: u64,
-    events: u32,
-    recorded_at: i64,
-    entered: Vec<Entered>,
-    has_several: bool,
-    /// Hash of a key, and the event's place in the group.
-    keys: KeyTable,
-    /// The last revision of each stream that the group appends to.
-    heads: BTreeMap<u32, u64>,
-}
-
-impl Group {
-    fn new() -> Self {
-        Self {
-            bytes: vec![0; FRAME_HEADER_BYTES],
-            first_position: 0,
-            events: 0,
-            recorded_at: 0,
-            entered: Vec::new(),
-            has_several: false,
-            keys: KeyTable::default(),
-            heads: BTreeMap::new(),
-        }
-    }
-
-    fn begin(&mut self, first_position: u64) {
-        self.first_position = first_position;
-        self.bytes.clear();
-        self.bytes.resize(FRAME_HEADER_BYTES, 0);
-        self.keys.clear();
-        self.heads.clear();
-    }
-
-    fn enter(&mut self, entered: Entered) {
-        if self.has_several
-            && let Some(hash) = entered.key_hash
-        {
-            self.keys.insert(hash, self.events);
-        }
-        self.entered.push(entered);
-        self.events = self.events.saturating_add(1);
     }
 }
 
@@ -572,74 +515,6 @@ impl Engine {
     /// When the last event was recorded.
     pub(crate) fn last_recorded_at(&self) -> Option<Timestamp> {
         self.head.recorded_at.map(Timestamp::saturating_from_micros)
-    }
-}
-
-/// Puts names and events into the group.
-struct RowWriter<'a> {
-    names: &'a mut Names,
-    group: &'a mut Group,
-    base: RowBase,
-}
-
-impl RowWriter<'_> {
-    fn name(&mut self, kind: NameKind, text: &str) -> Result<u32, Failure> {
-        let (number, is_new) = self.names.intern(kind, text).map_err(|error| Failure {
-            what: "number a name of",
-            path: layout::SEGMENTS_DIR.to_owned(),
-            source: io::Error::other(error),
-        })?;
-        if is_new {
-            raw::encode_name(&NameDefinition { kind, number, text }, &mut self.group.bytes);
-        }
-        Ok(number)
-    }
-
-    fn event(&mut self, record: &RawRecord<'_>, event: &PreparedEvent) {
-        raw::encode(record, &self.base, &mut self.group.bytes);
-        self.group.enter(Entered {
-            stream: record.stream,
-            revision: record.revision,
-            key_hash: event.key.as_ref().map(|key| key.hash),
-        });
-    }
-}
-
-/// The numbers of the names the event before had: most events of an append share them.
-#[derive(Default)]
-struct LastNumbers {
-    wire: Option<(&'static str, u32)>,
-    source: Option<(usize, u32)>,
-}
-
-impl LastNumbers {
-    fn wire(&mut self, event: &PreparedEvent, rows: &mut RowWriter<'_>) -> Result<u32, Failure> {
-        match self.wire {
-            Some((name, number)) if name == event.wire => Ok(number),
-            _ => {
-                let number = rows.name(NameKind::Wire, event.wire)?;
-                self.wire = Some((event.wire, number));
-                Ok(number)
-            }
-        }
-    }
-
-    fn key<'a>(
-        &mut self,
-        prepared: &'a Prepared,
-        event: &'a PreparedEvent,
-        rows: &mut RowWriter<'_>,
-    ) -> Result<Option<RawKey<'a>>, Failure> {
-        let Some(key) = &event.key else { return Ok(None) };
-        let source = match self.source {
-            Some((place, number)) if place == key.source => number,
-            _ => {
-                let number = rows.name(NameKind::Source, prepared.source(key))?;
-                self.source = Some((key.source, number));
-                number
-            }
-        };
-        Ok(Some(RawKey { source, id: key.id(), is_uuid: key.is_uuid(), index: key.index }))
     }
 }
 

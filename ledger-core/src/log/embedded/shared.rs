@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::cause::in_one_line;
 use crate::log::ReadError;
 use crate::log::storage::Storage;
 
@@ -361,7 +362,9 @@ impl Shared {
                 self.call_work();
                 Ok(())
             }
-            other => Err(ReadError::Io { file: INDEX_DIR.to_owned(), what: other.to_string() }),
+            RunsError::Io { .. } | RunsError::Foreign { .. } | RunsError::Unsettled { .. } => {
+                Err(ReadError::Io { file: INDEX_DIR.to_owned(), what: in_one_line(&error) })
+            }
         }
     }
 
