@@ -39,7 +39,8 @@ impl Server {
         Self { data: data.to_owned(), process, address, operator }
     }
 
-    /// Starts with catalogs, a tenant `acme` in AUD with 10% GST, and `bob` in USD on the free plan.
+    /// Starts with catalogs, a tenant `acme` in AUD with 10% GST, and `bob` in USD on the
+    /// free plan.
     pub(crate) fn furnished(data: &Path) -> Self {
         let server = Self::start(data);
         for catalog in CATALOGS {
