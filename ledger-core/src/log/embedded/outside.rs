@@ -151,6 +151,25 @@ fn read_on(tail: &Tail, identity: &Identity, mark: &Mark) -> Result<Reached, Ope
             end: index.end(),
         }
     };
+    // A header is written with the first frame: where frames are acknowledged, it is there.
+    if reached.sequence < tail.first_sequence && mark.sequence >= tail.first_sequence {
+        let begin = Begin {
+            segment: tail.segment,
+            first_position: tail.first_position,
+            first_sequence: tail.first_sequence,
+        };
+        let has_header = scan::has_header(tail, identity, begin)
+            .map_err(|error| failed(&tail.path, identity, error))?;
+        if !has_header {
+            return Err(OpenError::Lost {
+                expected: Position::new(mark.position),
+                found: Position::new(reached.position),
+                file: tail.path.clone(),
+                offset: 0,
+                what: "its header is not whole".to_owned(),
+            });
+        }
+    }
     scan::continue_tail(tail, identity, &mut reached, mark.sequence)
         .map_err(|error| failed(&tail.path, identity, error))?;
     Ok(reached)
