@@ -35,6 +35,7 @@ const EXIT_CODES: &str = "Exit codes: 0 good, 1 bad (the first bad position is p
 #[derive(Debug, Subcommand)]
 enum Command {
     /// What a ledger directory holds: head, streams, segments, sizes.
+    #[command(after_help = EXIT_CODES)]
     Stat {
         /// The ledger directory.
         dir: PathBuf,
@@ -43,6 +44,7 @@ enum Command {
         json: bool,
     },
     /// The events, one a line.
+    #[command(after_help = EXIT_CODES)]
     Log {
         /// The ledger directory.
         dir: PathBuf,
@@ -57,6 +59,7 @@ enum Command {
         json: bool,
     },
     /// Checks every byte: frames, order, revisions, keys, canonical bodies, the tree, checkpoints.
+    #[command(after_help = EXIT_CODES)]
     Verify {
         /// The ledger directory.
         dir: PathBuf,
@@ -71,6 +74,7 @@ enum Command {
         json: bool,
     },
     /// Prices an invoice again from the log alone and compares every line.
+    #[command(after_help = EXIT_CODES)]
     Audit {
         /// The number of the invoice, such as INV-000001.
         invoice: String,
@@ -88,6 +92,7 @@ enum Command {
         json: bool,
     },
     /// Prints a proof that an event is under the last checkpoint, to be kept and checked anywhere.
+    #[command(after_help = EXIT_CODES)]
     Proof {
         /// The ledger directory.
         dir: PathBuf,
@@ -95,6 +100,7 @@ enum Command {
         position: u64,
     },
     /// Checks a proof file. Needs no ledger.
+    #[command(after_help = EXIT_CODES)]
     VerifyProof {
         /// The proof file.
         file: PathBuf,

@@ -1,0 +1,249 @@
+//! Ledgers made at test time, with segments so small that some are sealed, and signed checkpoints.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ledger_core::billing::{self, Basis, InvoiceFold, RegisterFold, Rollup, Step, Terms};
+use ledger_core::event::{Event, invoice};
+use ledger_core::id::{Actor, DeploymentSlug, IssuerId, Role, TenantId};
+use ledger_core::log::embedded::{EmbeddedLog, Options, Threads};
+use ledger_core::log::keeper::{Keeper, StoredTiles};
+use ledger_core::log::prover::catch_up;
+use ledger_core::log::storage::{FileSystem, Storage};
+use ledger_core::log::{Append, EventLog, Expected, NewEvent, OnConflict, ReadStream, Revision};
+use ledger_core::money::Money;
+use ledger_core::stream::Stream;
+use ledger_core::testing::log::{ManualClock, append, usage, usage_stream};
+use ledger_core::time::BillingPeriod;
+use serde_json::{Value, json};
+
+/// A ledger that is open for writing.
+pub(crate) struct Ledger {
+    pub(crate) directory: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    log: EmbeddedLog,
+    keeper: Keeper,
+    tiles: StoredTiles,
+}
+
+impl Ledger {
+    /// An empty one. The seed makes its keys.
+    pub(crate) fn new(seed: u8) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let storage: Arc<dyn Storage> = Arc::new(FileSystem::open(directory.path()).unwrap());
+        let clock = Arc::new(ManualClock::at("2026-06-01T00:00:00Z".parse().unwrap()));
+        let options = Options {
+            segment_bytes: 16 * 1024,
+            clock: clock.clone(),
+            threads: Threads::Caller,
+            ..Options::default()
+        };
+        let log = EmbeddedLog::open(Arc::clone(&storage), options).unwrap();
+        let origin = "example.com/ledger".parse().unwrap();
+        let mut drawn = seed;
+        let entropy = Box::new(move || {
+            drawn = drawn.wrapping_add(1);
+            Ok([drawn; 32])
+        });
+        let keeper = Keeper::open(Arc::clone(&storage), origin, entropy).unwrap();
+        Self { directory, clock, log, keeper, tiles: StoredTiles::new(storage) }
+    }
+
+    /// One with usage of two tenants: several segments, two checkpoints.
+    pub(crate) fn of_usage(seed: u8) -> Self {
+        let mut ledger = Self::new(seed);
+        for day in 0..400 {
+            let tenant = if day % 3 == 0 { "beta" } else { "acme" };
+            let events = vec![usage(tenant, &format!("droplet-{day}"), day + 1)];
+            ledger.append(append(usage_stream(tenant), Expected::Any, events));
+            if day == 200 {
+                ledger.sign();
+            }
+        }
+        while ledger.log.work_once() {}
+        ledger.sign();
+        ledger
+    }
+
+    /// The April of DOMAIN.md, invoiced; `tamper` may change the document before it is recorded.
+    pub(crate) fn of_april(tamper: impl Fn(&mut invoice::Issued)) -> Self {
+        let mut ledger = Self::new(1);
+        let plan = json!({
+            "plan": "studio", "name": "Studio",
+            "charge": {"monthly": {"amount": "50.00", "currency": "AUD"}},
+            "items": [{"kind": "droplet_hours", "unit": "hour", "included": "1488",
+                       "price": {"per_unit": "0.01"}, "aggregation": "sum", "hard_cap": null}],
+            "grants": [], "limits": null, "ladder": null, "commitment": null,
+        });
+        let seven = json!({"amount": "7.50", "currency": "AUD"});
+        let tax = json!({"name": "GST", "rate": "10", "basis": "total",
+                         "rounding": "half_away_from_zero"});
+        let droplets = json!({"kind": "droplet_hours", "quantity": "720", "unit": null,
+                              "category": null, "deployment": "shop", "resource": null});
+        let story = [
+            ("catalog", "catalog-plan-published.v1", json!({"version": 1, "plan": plan})),
+            (
+                "account-acme",
+                "account-tenant-registered.v1",
+                json!({
+                "name": "Acme", "currency": "AUD", "settlement": "invoiced", "internal": false}),
+            ),
+            (
+                "account-acme",
+                "account-tax-profile-set.v1",
+                json!({
+                "customer": {"name": "Acme Pty Ltd", "address": [], "tax_number": null},
+                "tax": tax}),
+            ),
+            (
+                "deployment-acme.shop",
+                "deployment-created.v1",
+                json!({
+                "beginning": "active", "name": null, "region": null, "llm_mode": null,
+                "template": null}),
+            ),
+            (
+                "deployment-acme.shop",
+                "deployment-subscribed.v1",
+                json!({
+                "plan": "studio", "version": 1}),
+            ),
+            (
+                "deployment-acme.shop",
+                "deployment-addon-attached.v1",
+                json!({
+                "attachment": "storage", "addon": "storage_50gb", "kind": "spaces_gb_month",
+                "price": seven, "quantity": "50"}),
+            ),
+            ("usage-acme.2026-04", "usage-recorded.v1", droplets.clone()),
+            ("usage-acme.2026-04", "usage-recorded.v1", droplets.clone()),
+            ("usage-acme.2026-04", "usage-recorded.v1", droplets),
+        ];
+        for (stream, wire, data) in story {
+            ledger.record(stream, wire, &data);
+        }
+        ledger.roll_up(tamper);
+        ledger.sign();
+        ledger
+    }
+
+    fn record(&mut self, stream: &str, wire: &str, data: &Value) {
+        let event = json!({"type": wire, "data": data}).to_string();
+        let event: Event = serde_json::from_str(&event).unwrap();
+        let occurred_at = "2026-04-01T00:00:00Z".parse().unwrap();
+        let event = NewEvent { event, occurred_at, key: None, fingerprint: None };
+        self.append(append(stream.parse().unwrap(), Expected::Any, vec![event]));
+    }
+
+    fn append(&mut self, append: Append) {
+        self.clock.pass(1_000_000);
+        let append = Append { on_conflict: OnConflict::RefuseAll, ..append };
+        self.log.append(append).wait().unwrap();
+    }
+
+    fn roll_up(&mut self, tamper: impl Fn(&mut invoice::Issued)) {
+        let tenant: TenantId = "acme".parse().unwrap();
+        let issuer: IssuerId = "main".parse().unwrap();
+        let period: BillingPeriod = "2026-04".parse().unwrap();
+        let slug: DeploymentSlug = "shop".parse().unwrap();
+        let terms = Terms {
+            issued_by: serde_json::from_value(json!({
+                "name": "Reseller", "address": [], "tax_number": null}))
+            .unwrap(),
+            tax_words: Vec::new(),
+            number_prefix: Terms::NUMBER_PREFIX.to_owned(),
+            due_days: Terms::DUE_DAYS,
+            actor: Actor { who: "rollup".parse().unwrap(), role: Role::System },
+        };
+        let mut basis = None;
+        loop {
+            let records = |stream: &Stream| {
+                self.log.read_stream(stream, ReadStream::Forwards(Revision::FIRST))
+            };
+            let mut register = RegisterFold::of(issuer.clone());
+            for record in records(&Stream::Register(issuer.clone())).unwrap() {
+                register = register.fold(&record.unwrap()).unwrap();
+            }
+            let mut invoice = InvoiceFold::of(tenant.clone(), period);
+            for record in records(&Stream::Invoice(tenant.clone(), period)).unwrap() {
+                invoice = invoice.fold(&record.unwrap()).unwrap();
+            }
+            let now = "2026-06-01T00:00:00Z".parse().unwrap();
+            let basis_known = basis.as_ref();
+            let rollup = Rollup {
+                terms: &terms,
+                register: &register,
+                invoice: &invoice,
+                basis: basis_known,
+                now,
+            };
+            match billing::next(&rollup).unwrap() {
+                Step::Gather(up_to) => {
+                    let up_to = up_to.unwrap_or_else(|| self.log.head());
+                    let gathered = Basis::gather(&tenant, period, [slug.clone()], up_to, records);
+                    basis = Some(gathered.unwrap());
+                }
+                Step::Append(append) => {
+                    let mut append = *append;
+                    for event in &mut append.events {
+                        if let Event::Invoice(invoice::Event::Issued(issued)) = &mut event.event {
+                            tamper(issued);
+                        }
+                    }
+                    self.append(append);
+                }
+                Step::Done(_) => return,
+            }
+        }
+    }
+
+    /// Builds the tree up to the head and signs it.
+    fn sign(&mut self) {
+        catch_up(&mut self.keeper, &self.log.reader(), &self.tiles, || true).unwrap();
+    }
+
+    pub(crate) fn head(&self) -> u64 {
+        self.log.head().get()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn key(&self) -> PathBuf {
+        self.path().join("keys/checkpoint.vkey")
+    }
+
+    /// Closes it and keeps its files.
+    pub(crate) fn closed(self) -> tempfile::TempDir {
+        self.log.close().unwrap();
+        self.directory
+    }
+}
+
+/// An amount in AUD.
+pub(crate) fn aud(amount: &str) -> Money {
+    serde_json::from_value(json!({"amount": amount, "currency": "AUD"})).unwrap()
+}
+
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// The segment files, in order.
+pub(crate) fn segments(directory: &Path, kind: &str) -> Vec<PathBuf> {
+    let listed = std::fs::read_dir(directory.join("segments")).unwrap();
+    let mut paths: Vec<PathBuf> = listed.map(|it| it.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|it| it == kind));
+    paths.sort();
+    paths
+}
