@@ -9,9 +9,6 @@
 //! the log before it decides.
 
 use crate::event::Event;
-use crate::id::LotId;
-use crate::log::Position;
-use crate::money::{Exact, MoneyError};
 
 pub mod account;
 pub mod catalog;
@@ -39,50 +36,6 @@ pub trait Refusal: std::error::Error {
     fn code(&self) -> &'static str;
     /// What it means to whoever asked.
     fn kind(&self) -> RefusalKind;
-}
-
-/// Why a record does not continue the state before it: the history is broken, or not this stream's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the record at position {position} does not follow from those before it")]
-pub struct FoldError {
-    /// Which record.
-    pub position: Position,
-    /// What is wrong with it.
-    #[source]
-    pub problem: FoldProblem,
-}
-
-/// What is wrong with a record.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FoldProblem {
-    /// It stands in a stream where it may not.
-    #[error("{wire} does not belong to this fold")]
-    Foreign {
-        /// Its wire name.
-        wire: &'static str,
-    },
-    /// It comes before whatever begins the stream.
-    #[error("the stream has not begun")]
-    NotBegun,
-    /// Its amounts cannot be added to those before it.
-    #[error("the amounts do not add up")]
-    Money(#[from] MoneyError),
-    /// It names a lot that nobody paid in.
-    #[error("no lot is called {lot}")]
-    UnknownLot {
-        /// The lot.
-        lot: LotId,
-    },
-    /// It takes more from a lot than is left.
-    #[error("lot {lot} has {left} left, not {taken}")]
-    Overdrawn {
-        /// The lot.
-        lot: LotId,
-        /// What is left of it.
-        left: Exact,
-        /// What was taken.
-        taken: Exact,
-    },
 }
 
 /// No events: what was asked for is so already.

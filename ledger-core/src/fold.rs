@@ -5,8 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::LotId;
 use crate::log::{Position, Record, Revision};
-use crate::money::{Currency, ExactError};
+use crate::money::{Currency, Exact, ExactError, MoneyError};
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
 
@@ -81,6 +82,48 @@ pub enum FoldError {
         expected: Currency,
         /// The record's.
         found: Currency,
+    },
+    /// The history is broken, or not this stream's.
+    #[error("the record at position {position} does not follow from those before it")]
+    Contradiction {
+        /// Where the record is.
+        position: Position,
+        /// What is wrong with it.
+        #[source]
+        problem: Box<FoldProblem>,
+    },
+}
+
+/// What is wrong with a record that does not follow from those before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FoldProblem {
+    /// It stands in a stream where it may not.
+    #[error("{wire} does not belong to this fold")]
+    Foreign {
+        /// Its wire name.
+        wire: &'static str,
+    },
+    /// It comes before whatever begins the stream.
+    #[error("the stream has not begun")]
+    NotBegun,
+    /// Its amounts cannot be added to those before it.
+    #[error("the amounts do not add up")]
+    Money(#[from] MoneyError),
+    /// It names a lot that nobody paid in.
+    #[error("no lot is called {lot}")]
+    UnknownLot {
+        /// The lot.
+        lot: LotId,
+    },
+    /// It takes more from a lot than is left.
+    #[error("lot {lot} has {left} left, not {taken}")]
+    Overdrawn {
+        /// The lot.
+        lot: LotId,
+        /// What is left of it.
+        left: Exact,
+        /// What was taken.
+        taken: Exact,
     },
 }
 

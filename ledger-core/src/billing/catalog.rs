@@ -52,41 +52,30 @@ impl CatalogFold {
     pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
         self.reached = self.reached.after(record, &Stream::Catalog)?;
         let (position, revision) = (record.position, record.revision);
-        match &record.event {
-            Event::Catalog(event) => match event {
-                catalog::Event::PlanPublished(it) => {
-                    let versions = self.plans.entry(it.plan.plan.clone()).or_default();
-                    let plan = Arc::new(PlanVersion::clone(&it.plan));
-                    if versions.insert(it.version, Published { revision, plan }).is_some() {
-                        let name = format!("{} version {}", it.plan.plan, it.version);
-                        return Err(FoldError::Repeated { position, noun: "plan", name });
-                    }
+        // Nothing else stands in this stream.
+        let Event::Catalog(event) = &record.event else { return Ok(self) };
+        match event {
+            catalog::Event::PlanPublished(it) => {
+                let versions = self.plans.entry(it.plan.plan.clone()).or_default();
+                let plan = Arc::new(PlanVersion::clone(&it.plan));
+                if versions.insert(it.version, Published { revision, plan }).is_some() {
+                    let name = format!("{} version {}", it.plan.plan, it.version);
+                    return Err(FoldError::Repeated { position, noun: "plan", name });
                 }
-                catalog::Event::AddonPublished(it) => {
-                    let name = it.addon.name.clone();
-                    let names = self.addons.entry(it.addon.code.clone()).or_default();
-                    names.push(Named { position, revision, name });
-                }
-                catalog::Event::ResourcePriceSet(it) => {
-                    let price = Arc::new(it.price.clone());
-                    self.prices.push(PriceSet { at: it.effective_at, revision, price });
-                }
-                // Costs and reports look at these; terms of coupons are kept where one is applied.
-                catalog::Event::ProductMapped(_)
-                | catalog::Event::ExchangeRateSet(_)
-                | catalog::Event::CouponPublished(_) => (),
-            },
-            // Nothing else stands in this stream.
-            Event::Account(_)
-            | Event::Deployment(_)
-            | Event::Usage(_)
-            | Event::Inventory(_)
-            | Event::Provider(_)
-            | Event::Invoice(_)
-            | Event::Enforcement(_)
-            | Event::Operation(_)
-            | Event::Support(_)
-            | Event::Ledger(_) => (),
+            }
+            catalog::Event::AddonPublished(it) => {
+                let name = it.addon.name.clone();
+                let names = self.addons.entry(it.addon.code.clone()).or_default();
+                names.push(Named { position, revision, name });
+            }
+            catalog::Event::ResourcePriceSet(it) => {
+                let price = Arc::new(it.price.clone());
+                self.prices.push(PriceSet { at: it.effective_at, revision, price });
+            }
+            // Costs and reports look at these; terms of coupons are kept where one is applied.
+            catalog::Event::ProductMapped(_)
+            | catalog::Event::ExchangeRateSet(_)
+            | catalog::Event::CouponPublished(_) => (),
         }
         Ok(self)
     }

@@ -105,94 +105,83 @@ impl DeploymentFold {
         self.reached = self.reached.after(record, &self.stream())?;
         let Record { position, revision, occurred_at: at, .. } = *record;
         let turn = |to| Turn { at, revision, to };
-        match &record.event {
-            Event::Deployment(event) => match event {
-                deployment::Event::Created(it) => match it.beginning {
-                    Beginning::Active => self.turns.push(turn(TurnTo::State(State::Active))),
-                    Beginning::Provisioning => {
-                        self.turns.push(turn(TurnTo::State(State::Provisioning)));
-                    }
-                    Beginning::Trial { ends_at } => {
-                        self.turns.push(turn(TurnTo::State(State::Trial)));
-                        self.turns.push(Turn { at: ends_at, revision, to: TurnTo::TrialOver });
-                    }
-                },
-                deployment::Event::Transitioned(it) => {
-                    self.turns.push(turn(TurnTo::State(it.to)));
+        // Nothing else stands in this stream.
+        let Event::Deployment(event) = &record.event else { return Ok(self) };
+        match event {
+            deployment::Event::Created(it) => match it.beginning {
+                Beginning::Active => self.turns.push(turn(TurnTo::State(State::Active))),
+                Beginning::Provisioning => {
+                    self.turns.push(turn(TurnTo::State(State::Provisioning)));
                 }
-                deployment::Event::Subscribed(it) => {
-                    self.turns.push(turn(TurnTo::Subscribed));
-                    let (plan, version) = (it.plan.clone(), it.version);
-                    self.bindings.push(Binding { at, revision, plan, version });
+                Beginning::Trial { ends_at } => {
+                    self.turns.push(turn(TurnTo::State(State::Trial)));
+                    self.turns.push(Turn { at: ends_at, revision, to: TurnTo::TrialOver });
                 }
-                deployment::Event::PlanVersionChanged(it) => {
-                    let (plan, version) = (it.plan.clone(), it.version);
-                    self.bindings.push(Binding { at, revision, plan, version });
-                }
-                deployment::Event::SubscriptionPaused(_) => self.turns.push(turn(TurnTo::Paused)),
-                deployment::Event::SubscriptionResumed(_) => {
-                    self.turns.push(turn(TurnTo::Resumed));
-                }
-                deployment::Event::SubscriptionCancelled(_) => {
-                    self.turns.push(turn(TurnTo::Cancelled));
-                }
-                deployment::Event::AddonAttached(it) => {
-                    if self.attachments.iter().any(|known| known.id == it.attachment) {
-                        let name = it.attachment.to_string();
-                        return Err(FoldError::Repeated { position, noun: "attachment", name });
-                    }
-                    self.attachments.push(Attachment {
-                        id: it.attachment.clone(),
-                        at,
-                        revision,
-                        position,
-                        addon: it.addon.clone(),
-                        kind: it.kind.clone(),
-                        quantity: it.quantity,
-                        price: it.price,
-                        detached: None,
-                    });
-                }
-                deployment::Event::AddonDetached(it) => {
-                    let known = self.attachments.iter_mut().find(|known| known.id == it.attachment);
-                    let Some(known) = known else {
-                        let name = it.attachment.to_string();
-                        return Err(FoldError::Unknown { position, noun: "attachment", name });
-                    };
-                    known.detached = Some((at, revision));
-                }
-                deployment::Event::ResourceLinked(it) => self.links.push(Link {
-                    resource: it.resource.clone(),
-                    linked_at: at,
-                    linked_by: revision,
-                    unlinked_at: None,
-                    unlinked_by: None,
-                }),
-                deployment::Event::ResourceUnlinked(it) => {
-                    let mut open = self.links.iter_mut().rev();
-                    let open = open
-                        .find(|link| link.resource == it.resource && link.unlinked_at.is_none());
-                    let Some(link) = open else {
-                        let name = it.resource.to_string();
-                        return Err(FoldError::Unknown { position, noun: "link to", name });
-                    };
-                    (link.unlinked_at, link.unlinked_by) = (Some(at), Some(revision));
-                }
-                // Who may suspend it is no matter of what it costs.
-                deployment::Event::BillingActionSuspended(_)
-                | deployment::Event::BillingActionRestored(_) => (),
             },
-            // Nothing else stands in this stream.
-            Event::Catalog(_)
-            | Event::Account(_)
-            | Event::Usage(_)
-            | Event::Inventory(_)
-            | Event::Provider(_)
-            | Event::Invoice(_)
-            | Event::Enforcement(_)
-            | Event::Operation(_)
-            | Event::Support(_)
-            | Event::Ledger(_) => (),
+            deployment::Event::Transitioned(it) => {
+                self.turns.push(turn(TurnTo::State(it.to)));
+            }
+            deployment::Event::Subscribed(it) => {
+                self.turns.push(turn(TurnTo::Subscribed));
+                let (plan, version) = (it.plan.clone(), it.version);
+                self.bindings.push(Binding { at, revision, plan, version });
+            }
+            deployment::Event::PlanVersionChanged(it) => {
+                let (plan, version) = (it.plan.clone(), it.version);
+                self.bindings.push(Binding { at, revision, plan, version });
+            }
+            deployment::Event::SubscriptionPaused(_) => self.turns.push(turn(TurnTo::Paused)),
+            deployment::Event::SubscriptionResumed(_) => {
+                self.turns.push(turn(TurnTo::Resumed));
+            }
+            deployment::Event::SubscriptionCancelled(_) => {
+                self.turns.push(turn(TurnTo::Cancelled));
+            }
+            deployment::Event::AddonAttached(it) => {
+                if self.attachments.iter().any(|known| known.id == it.attachment) {
+                    let name = it.attachment.to_string();
+                    return Err(FoldError::Repeated { position, noun: "attachment", name });
+                }
+                self.attachments.push(Attachment {
+                    id: it.attachment.clone(),
+                    at,
+                    revision,
+                    position,
+                    addon: it.addon.clone(),
+                    kind: it.kind.clone(),
+                    quantity: it.quantity,
+                    price: it.price,
+                    detached: None,
+                });
+            }
+            deployment::Event::AddonDetached(it) => {
+                let known = self.attachments.iter_mut().find(|known| known.id == it.attachment);
+                let Some(known) = known else {
+                    let name = it.attachment.to_string();
+                    return Err(FoldError::Unknown { position, noun: "attachment", name });
+                };
+                known.detached = Some((at, revision));
+            }
+            deployment::Event::ResourceLinked(it) => self.links.push(Link {
+                resource: it.resource.clone(),
+                linked_at: at,
+                linked_by: revision,
+                unlinked_at: None,
+                unlinked_by: None,
+            }),
+            deployment::Event::ResourceUnlinked(it) => {
+                let mut open = self.links.iter_mut().rev();
+                let open =
+                    open.find(|link| link.resource == it.resource && link.unlinked_at.is_none());
+                let Some(link) = open else {
+                    let name = it.resource.to_string();
+                    return Err(FoldError::Unknown { position, noun: "link to", name });
+                };
+                (link.unlinked_at, link.unlinked_by) = (Some(at), Some(revision));
+            }
+            // Who may suspend it is no matter of what it costs.
+            deployment::Event::BillingActionSuspended(_)
+            | deployment::Event::BillingActionRestored(_) => (),
         }
         Ok(self)
     }

@@ -61,64 +61,52 @@ impl InvoiceFold {
     pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
         self.reached = self.reached.after(record, &self.stream())?;
         let position = record.position;
-        match &record.event {
-            Event::Invoice(event) => match event {
-                invoice::Event::LinesCarried(it) => match &mut self.carried {
-                    Some((number, lines)) if *number == it.number => {
-                        lines.extend_from_slice(&it.lines);
-                    }
-                    Some(_) | None => self.carried = Some((it.number.clone(), it.lines.clone())),
-                },
-                invoice::Event::Issued(it) => {
-                    let document = self.whole(&it.document);
-                    if self.invoice(&document.number).is_some() {
-                        let name = document.number.to_string();
-                        return Err(FoldError::Repeated { position, noun: "invoice", name });
-                    }
-                    self.invoices.push(IssuedInvoice {
-                        document,
-                        issued_at: record.occurred_at,
-                        due_on: it.due_on,
-                        credit_applied: it.credit_applied,
-                        replaces: it.replaces.clone(),
-                        is_void: false,
-                        position,
-                        id: record.id,
-                    });
+        // Nothing else stands in this stream.
+        let Event::Invoice(event) = &record.event else { return Ok(self) };
+        match event {
+            invoice::Event::LinesCarried(it) => match &mut self.carried {
+                Some((number, lines)) if *number == it.number => {
+                    lines.extend_from_slice(&it.lines);
                 }
-                invoice::Event::Voided(it) => {
-                    let mut invoices = self.invoices.iter_mut();
-                    let Some(voided) = invoices.find(|known| known.document.number == it.number)
-                    else {
-                        let name = it.number.to_string();
-                        return Err(FoldError::Unknown { position, noun: "invoice", name });
-                    };
-                    voided.is_void = true;
-                }
-                invoice::Event::CreditNoteIssued(it) => {
-                    self.carried = None;
-                    self.notes.push(it.document.number.clone());
-                }
-                invoice::Event::DebitNoteIssued(it) => {
-                    self.carried = None;
-                    self.notes.push(it.document.number.clone());
-                }
-                // What is paid or given up changes no document; numbers stand in the register.
-                invoice::Event::PaymentApplied(_)
-                | invoice::Event::MarkedUncollectible(_)
-                | invoice::Event::NumberTaken(_) => (),
+                Some(_) | None => self.carried = Some((it.number.clone(), it.lines.clone())),
             },
-            // Nothing else stands in this stream.
-            Event::Catalog(_)
-            | Event::Account(_)
-            | Event::Deployment(_)
-            | Event::Usage(_)
-            | Event::Inventory(_)
-            | Event::Provider(_)
-            | Event::Enforcement(_)
-            | Event::Operation(_)
-            | Event::Support(_)
-            | Event::Ledger(_) => (),
+            invoice::Event::Issued(it) => {
+                let document = self.whole(&it.document);
+                if self.invoice(&document.number).is_some() {
+                    let name = document.number.to_string();
+                    return Err(FoldError::Repeated { position, noun: "invoice", name });
+                }
+                self.invoices.push(IssuedInvoice {
+                    document,
+                    issued_at: record.occurred_at,
+                    due_on: it.due_on,
+                    credit_applied: it.credit_applied,
+                    replaces: it.replaces.clone(),
+                    is_void: false,
+                    position,
+                    id: record.id,
+                });
+            }
+            invoice::Event::Voided(it) => {
+                let mut invoices = self.invoices.iter_mut();
+                let Some(voided) = invoices.find(|known| known.document.number == it.number) else {
+                    let name = it.number.to_string();
+                    return Err(FoldError::Unknown { position, noun: "invoice", name });
+                };
+                voided.is_void = true;
+            }
+            invoice::Event::CreditNoteIssued(it) => {
+                self.carried = None;
+                self.notes.push(it.document.number.clone());
+            }
+            invoice::Event::DebitNoteIssued(it) => {
+                self.carried = None;
+                self.notes.push(it.document.number.clone());
+            }
+            // What is paid or given up changes no document; numbers stand in the register.
+            invoice::Event::PaymentApplied(_)
+            | invoice::Event::MarkedUncollectible(_)
+            | invoice::Event::NumberTaken(_) => (),
         }
         Ok(self)
     }

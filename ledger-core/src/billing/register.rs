@@ -50,38 +50,27 @@ impl RegisterFold {
     /// One record further.
     pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
         self.reached = self.reached.after(record, &Stream::Register(self.issuer.clone()))?;
-        match &record.event {
-            Event::Invoice(event) => match event {
-                invoice::Event::NumberTaken(it) => {
-                    let periods = self.taken.entry(it.tenant.clone()).or_default();
-                    periods.entry(it.period).or_default().push(Taken {
-                        number: it.number.clone(),
-                        document: it.document,
-                        position: record.position,
-                        id: record.id,
-                        at: record.occurred_at,
-                    });
-                }
-                // These stand with the tenant's invoices.
-                invoice::Event::LinesCarried(_)
-                | invoice::Event::Issued(_)
-                | invoice::Event::PaymentApplied(_)
-                | invoice::Event::Voided(_)
-                | invoice::Event::MarkedUncollectible(_)
-                | invoice::Event::CreditNoteIssued(_)
-                | invoice::Event::DebitNoteIssued(_) => (),
-            },
-            // Nothing else stands in this stream.
-            Event::Catalog(_)
-            | Event::Account(_)
-            | Event::Deployment(_)
-            | Event::Usage(_)
-            | Event::Inventory(_)
-            | Event::Provider(_)
-            | Event::Enforcement(_)
-            | Event::Operation(_)
-            | Event::Support(_)
-            | Event::Ledger(_) => (),
+        // Nothing else stands in this stream.
+        let Event::Invoice(event) = &record.event else { return Ok(self) };
+        match event {
+            invoice::Event::NumberTaken(it) => {
+                let periods = self.taken.entry(it.tenant.clone()).or_default();
+                periods.entry(it.period).or_default().push(Taken {
+                    number: it.number.clone(),
+                    document: it.document,
+                    position: record.position,
+                    id: record.id,
+                    at: record.occurred_at,
+                });
+            }
+            // These stand with the tenant's invoices.
+            invoice::Event::LinesCarried(_)
+            | invoice::Event::Issued(_)
+            | invoice::Event::PaymentApplied(_)
+            | invoice::Event::Voided(_)
+            | invoice::Event::MarkedUncollectible(_)
+            | invoice::Event::CreditNoteIssued(_)
+            | invoice::Event::DebitNoteIssued(_) => (),
         }
         Ok(self)
     }

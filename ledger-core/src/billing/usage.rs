@@ -63,39 +63,28 @@ impl UsageFold {
     pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
         self.reached = self.reached.after(record, &self.stream())?;
         let Record { position, revision, occurred_at: at, .. } = *record;
-        match &record.event {
-            Event::Usage(event) => match event {
-                usage::Event::Recorded(it) => {
-                    self.expect_within(record)?;
-                    let metered = Metered { at, as_recorded: it.clone(), correction: None };
-                    self.recorded.insert(revision, metered);
-                }
-                usage::Event::GaugeSet(it) => {
-                    self.expect_within(record)?;
-                    let stood = GaugeStood { at, set: it.clone(), correction: None };
-                    self.gauges.insert(revision, stood);
-                }
-                usage::Event::Corrected(it) => {
-                    let recorded = self.recorded.get_mut(&it.record).map(|it| &mut it.correction);
-                    let gauge = self.gauges.get_mut(&it.record).map(|it| &mut it.correction);
-                    let Some(correction) = recorded.or(gauge) else {
-                        let name = it.record.to_string();
-                        return Err(FoldError::Unknown { position, noun: "usage record", name });
-                    };
-                    *correction = Some(Correction { revision, quantity: it.quantity });
-                }
-            },
-            // Nothing else stands in this stream.
-            Event::Catalog(_)
-            | Event::Account(_)
-            | Event::Deployment(_)
-            | Event::Inventory(_)
-            | Event::Provider(_)
-            | Event::Invoice(_)
-            | Event::Enforcement(_)
-            | Event::Operation(_)
-            | Event::Support(_)
-            | Event::Ledger(_) => (),
+        // Nothing else stands in this stream.
+        let Event::Usage(event) = &record.event else { return Ok(self) };
+        match event {
+            usage::Event::Recorded(it) => {
+                self.expect_within(record)?;
+                let metered = Metered { at, as_recorded: it.clone(), correction: None };
+                self.recorded.insert(revision, metered);
+            }
+            usage::Event::GaugeSet(it) => {
+                self.expect_within(record)?;
+                let stood = GaugeStood { at, set: it.clone(), correction: None };
+                self.gauges.insert(revision, stood);
+            }
+            usage::Event::Corrected(it) => {
+                let recorded = self.recorded.get_mut(&it.record).map(|it| &mut it.correction);
+                let gauge = self.gauges.get_mut(&it.record).map(|it| &mut it.correction);
+                let Some(correction) = recorded.or(gauge) else {
+                    let name = it.record.to_string();
+                    return Err(FoldError::Unknown { position, noun: "usage record", name });
+                };
+                *correction = Some(Correction { revision, quantity: it.quantity });
+            }
         }
         Ok(self)
     }

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{FoldError, FoldProblem};
 use crate::event::account::{
     DiscountTierReached, Event, SlotAllocated, TaxProfileSet, TenantRegistered,
 };
 use crate::event::{self, enforcement};
+use crate::fold::{FoldError, FoldProblem};
 use crate::id::{CouponCode, InvoiceNumber, Key, PaymentRef, PlanCode, Provider, ReservationId};
 use crate::log::Record;
 use crate::money::{Currency, Exact, Money};
@@ -133,7 +133,8 @@ impl Account {
     /// What one more record makes of it.
     pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
         let position = record.position;
-        self.take(record).map_err(|problem| FoldError { position, problem })?;
+        self.take(record)
+            .map_err(|problem| FoldError::Contradiction { position, problem: Box::new(problem) })?;
         Ok(self)
     }
 

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{FoldError, FoldProblem, Refusal, RefusalKind};
+use super::{Refusal, RefusalKind};
 use crate::catalog::{Addon, Catalog, Coupon, PlanVersion, ResourcePrice};
 use crate::event;
 use crate::event::catalog::{
     AddonPublished, CouponPublished, Event, ExchangeRateSet, PlanPublished, ProductMapped,
     ResourcePriceSet,
 };
+use crate::fold::{FoldError, FoldProblem};
 use crate::id::{AddonCode, CouponCode, Label, PlanCode, Provider, ResourceKind};
 use crate::log::Record;
 use crate::money::Money;
@@ -96,8 +97,8 @@ impl Offers {
     /// What one more record makes of it.
     pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
         let event::Event::Catalog(event) = &record.event else {
-            let problem = FoldProblem::Foreign { wire: record.event.wire_name() };
-            return Err(FoldError { position: record.position, problem });
+            let problem = Box::new(FoldProblem::Foreign { wire: record.event.wire_name() });
+            return Err(FoldError::Contradiction { position: record.position, problem });
         };
         match event {
             Event::PlanPublished(it) => {

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Standing;
 use super::catalog::Offers;
-use super::{FoldError, FoldProblem, nothing, one};
+use super::{nothing, one};
 use crate::event;
 use crate::event::deployment::{
     AddonAttached, AddonDetached, Beginning, BillingActionRestored, BillingActionSuspended,
     Created, Event, PlanVersionChanged, ResourceLinked, ResourceUnlinked, State, Subscribed,
     SubscriptionCancelled, SubscriptionPaused, SubscriptionResumed, Transitioned,
 };
+use crate::fold::{FoldError, FoldProblem};
 use crate::id::{AddonCode, AttachmentId, Note, PlanCode, ResourceId, Role};
 use crate::log::Record;
 use crate::money::Currency;
@@ -102,8 +103,8 @@ impl Deployment {
     /// What one more record makes of it.
     pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
         let event::Event::Deployment(event) = &record.event else {
-            let problem = FoldProblem::Foreign { wire: record.event.wire_name() };
-            return Err(FoldError { position: record.position, problem });
+            let problem = Box::new(FoldProblem::Foreign { wire: record.event.wire_name() });
+            return Err(FoldError::Contradiction { position: record.position, problem });
         };
         match event {
             Event::Created(it) => {

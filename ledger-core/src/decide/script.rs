@@ -3,9 +3,10 @@
 
 use std::fmt::Debug;
 
-use super::{FoldError, account::Account, catalog::Offers, deployment::Deployment};
+use super::{account::Account, catalog::Offers, deployment::Deployment};
 use crate::catalog::Catalog;
 use crate::event::Event;
+use crate::fold::FoldError;
 use crate::id::{Actor, EventId, Key, Role};
 use crate::log::{Position, Record, Revision};
 use crate::stream::Stream;

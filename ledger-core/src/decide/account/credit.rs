@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Account;
-use crate::decide::{FoldProblem, Refusal, RefusalKind, nothing, one};
+use crate::decide::{Refusal, RefusalKind, nothing, one};
 use crate::event;
 use crate::event::account::{
     CreditChargedBack, CreditDrawn, CreditExpired, CreditOrigin, CreditRefunded, CreditReturned,
     CreditToppedUp, DrawPurpose, Event, LotPart,
 };
+use crate::fold::FoldProblem;
 use crate::id::{InvoiceNumber, LotId, Note, PaymentRef, Provider};
 use crate::log::{Record, Revision};
 use crate::money::{Currency, Exact, Money, MoneyError, Rounding};
