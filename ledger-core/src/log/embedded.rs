@@ -17,6 +17,20 @@ use crate::log::{
 };
 use crate::stream::Stream;
 
+/// Whether a test has planted a bug here. A build without the feature `testing` has no such bugs.
+#[cfg(feature = "testing")]
+macro_rules! is_planted {
+    ($bug:ident) => {
+        $crate::testing::planted::is_planted($crate::testing::planted::PlantedBug::$bug)
+    };
+}
+#[cfg(not(feature = "testing"))]
+macro_rules! is_planted {
+    ($bug:ident) => {
+        false
+    };
+}
+
 mod background;
 mod clock;
 mod clock_guard;

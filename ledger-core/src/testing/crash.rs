@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::cause::in_one_line;
 use crate::id::LedgerId;
 use crate::log::embedded::{EmbeddedLog, HighWater, OpenError, Options, Recovery, Threads};
-use crate::log::{Append, AppendError, EventLog};
+use crate::log::{Append, AppendError, EventLog, ReadError};
 
 use super::clock::SteppingClock;
 use super::disk::{
@@ -443,7 +443,12 @@ impl<'a> Moment<'a> {
         }
         // Going on costs more than looking, so it is done now and then.
         if seed % 16 == 3 {
-            go_on(log, disk, &model.cut(found), seed, high_water)?;
+            match go_on(log, disk, &model.cut(found), seed, high_water) {
+                Err(Deviation::Unreadable(error)) if promise == Promise::Lied => {
+                    return Ok(Outcome::Refused(error.to_string()));
+                }
+                gone_on => gone_on?,
+            }
         }
         let lost = required.saturating_sub(found);
         Ok(Outcome::Opened { found, quarantined: quarantined.is_some(), lost })
@@ -474,30 +479,35 @@ fn go_on(
     model: &Model,
     seed: u64,
     high_water: HighWater,
-) -> Result<(), String> {
+) -> Result<(), Deviation> {
     model.check_answers(&log)?;
     let mut model = model.clone();
     let mut workload = Workload::new(seed);
     for _ in 0..4 {
         let append = workload.next(&model);
         let answer = log.append(append.clone()).wait();
-        if let Err(AppendError::Stopped { why }) = &answer {
-            return Err(format!("it stopped after recovery: {why}"));
+        if let Err(AppendError::Stopped { why }) = answer {
+            return Err(gave_up(why));
         }
         model.take(&append, &answer)?;
     }
     log.settle();
     if let Some(why) = log.stopped() {
-        return Err(format!("it stopped after recovery: {why}"));
+        return Err(gave_up(why));
     }
-    log.close().map_err(|error| format!("it does not close: {error}"))?;
-    let log = open(disk, high_water, Threads::Caller)
-        .map_err(|error| format!("refused: {}", in_one_line(&error)))?;
+    log.close().map_err(|error| gave_up(error.to_string()))?;
+    let log =
+        open(disk, high_water, Threads::Caller).map_err(|error| gave_up(in_one_line(&error)))?;
     if !log.recovery().was_clean {
-        return Err("it was closed in order and is taken for crashed".to_owned());
+        return Err(Deviation::Wrong("closed in order, it is taken for crashed".to_owned()));
     }
     model.check(&log, Bounds { required: model.len(), possible: model.len() })?;
-    Ok(model.check_answers(&log)?)
+    model.check_answers(&log)
+}
+
+/// It went well so far, and then the log said that it could not go on.
+fn gave_up(what: String) -> Deviation {
+    ReadError::Io { file: "the ledger, after recovery".to_owned(), what }.into()
 }
 
 fn open(

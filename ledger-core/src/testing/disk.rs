@@ -347,11 +347,13 @@ impl Storage for SimulatedDisk {
         check_directory_path(path)?;
         let what = What { operation: Operation::SyncDir, path, offset: 0, bytes: 0 };
         self.call(what, |inner, fault| {
+            let lost = fault == Some(Fault::LoseSync);
             let (sync, answer) = sync_outcome(fault);
             match sync {
                 Sync::Honest => inner.state.sync_dir(path)?,
-                Sync::Stranded => inner.state.strand_names(path),
-                Sync::Dropped => {}
+                Sync::Stranded if lost => inner.state.strand_names(path),
+                // A journal keeps the names that it could not write, as a page cache does not.
+                Sync::Stranded | Sync::Dropped => {}
             }
             answer
         })

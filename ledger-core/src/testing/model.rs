@@ -78,6 +78,12 @@ pub enum Deviation {
     Wrong(String),
 }
 
+impl From<String> for Deviation {
+    fn from(what: String) -> Self {
+        Self::Wrong(what)
+    }
+}
+
 impl From<Deviation> for String {
     fn from(deviation: Deviation) -> Self {
         deviation.to_string()

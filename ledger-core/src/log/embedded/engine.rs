@@ -205,7 +205,9 @@ impl Engine {
     fn stop(&mut self, failure: &Failure) {
         let why = failure.to_string();
         tracing::error!(position = self.head.position, %why, "the log stops");
-        self.shared.stop(&why);
+        if !is_planted!(AppendAfterPartialWrite) {
+            self.shared.stop(&why);
+        }
         for (answer, _) in self.answers.drain(..) {
             answer.complete(Err(AppendError::Stopped { why: why.clone() }));
         }
@@ -454,7 +456,10 @@ impl Engine {
             events: self.group.events,
             payload_bytes: u32::try_from(payload.len()).expect("make_room bounds a frame"),
             recorded_at: self.group.recorded_at,
-            durable_upto: self.head.sequence,
+            durable_upto: match is_planted!(DurableUptoTooHigh) {
+                true => sequence,
+                false => self.head.sequence,
+            },
             payload_crc: crc32c::crc32c(payload),
         };
         self.group
@@ -462,6 +467,15 @@ impl Engine {
             .get_mut(..FRAME_HEADER_BYTES)
             .expect("a group begins with room for the header")
             .copy_from_slice(&header.encode());
+        let head = Head {
+            sequence,
+            position: self.next_position.saturating_sub(1),
+            recorded_at: Some(self.group.recorded_at),
+        };
+        if is_planted!(MarkAheadOfData) {
+            self.head = head;
+            self.write_mark(false)?;
+        }
         let file = Arc::clone(&self.active.file);
         let path = &self.active.path;
         if let Some(segment_header) = self.segment_header.take() {
@@ -469,14 +483,17 @@ impl Engine {
         }
         write_all_at(&*file, &self.group.bytes, self.offset)
             .map_err(Failure::new("write", path))?;
-        file.sync_data().map_err(Failure::new("sync", path))?;
+        let mut synced = match is_planted!(AcknowledgeBeforeSync) {
+            true => Ok(()),
+            false => file.sync_data(),
+        };
+        if is_planted!(SyncRetried) {
+            synced = synced.or_else(|_| file.sync_data());
+        }
+        synced.map_err(Failure::new("sync", path))?;
 
         self.offset = header.end();
-        self.head = Head {
-            sequence,
-            position: self.next_position.saturating_sub(1),
-            recorded_at: Some(self.group.recorded_at),
-        };
+        self.head = head;
         self.group.events = 0;
         Ok(TailFrame::from_header(&header))
     }

@@ -11,6 +11,8 @@ use crate::id::LedgerId;
 pub(crate) const SEGMENT_HEADER_BYTES: usize = 64;
 /// Bytes of a frame header.
 pub(crate) const FRAME_HEADER_BYTES: usize = 84;
+/// The byte of a frame header that a planted bug leaves unchecked: the lowest of `recorded_at`.
+const UNCHECKED_BYTE: usize = 60;
 /// What a segment file begins with.
 pub(crate) const SEGMENT_MAGIC: [u8; 4] = *b"CFSG";
 /// What a batch frame begins with.
@@ -190,14 +192,24 @@ impl FrameHeader {
 pub(crate) fn seal_crc(bytes: &mut [u8]) {
     let Some(at) = bytes.len().checked_sub(4) else { return };
     let (covered, crc) = bytes.split_at_mut(at);
-    crc.copy_from_slice(&crc32c::crc32c(covered).to_le_bytes());
+    crc.copy_from_slice(&sum(covered).to_le_bytes());
 }
 
 /// Whether the last four bytes are the CRC of all before them.
 pub(crate) fn crc_holds(bytes: &[u8]) -> bool {
     bytes
         .split_last_chunk::<4>()
-        .is_some_and(|(covered, crc)| crc32c::crc32c(covered) == u32::from_le_bytes(*crc))
+        .is_some_and(|(covered, crc)| sum(covered) == u32::from_le_bytes(*crc))
+}
+
+fn sum(covered: &[u8]) -> u32 {
+    if is_planted!(HeaderByteUnchecked)
+        && covered.len() == FRAME_HEADER_BYTES - 4
+        && let Some((before, after)) = covered.split_at_checked(UNCHECKED_BYTE)
+    {
+        return crc32c::crc32c_append(crc32c::crc32c(before), after.get(1..).unwrap_or_default());
+    }
+    crc32c::crc32c(covered)
 }
 
 fn open(bytes: &[u8], length: usize, magic: [u8; 4]) -> Result<Fields<'_>, HeaderError> {

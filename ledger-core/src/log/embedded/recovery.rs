@@ -162,6 +162,8 @@ fn finish(
     }
     rewrite_tail(&last, mark)?;
     sync_dir(storage_ref, SEGMENTS_DIR)?;
+    // Whoever made the ledger may have failed at its very last step.
+    sync_dir(storage_ref, "")?;
     let mut mark = match mark {
         Some(_) => {
             let file = storage_ref.open_rw(MARK_FILE).map_err(OpenError::io("open", MARK_FILE))?;

@@ -108,8 +108,9 @@ impl From<SystemError> for io::Error {
 /// What happens to a call instead of what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// It fails and does nothing. A sync that fails otherwise than by a signal strands what it was
-    /// to write: reads still see it, the pages count as clean, no later sync writes it.
+    /// It fails and does nothing. A sync of a file that fails otherwise than by a signal strands
+    /// what it was to write: reads still see it, the pages count as clean, no later sync writes it.
+    /// Names are in a journal, and wait for the next sync of their directory.
     Error(SystemError),
     /// It does what was asked, and fails all the same.
     ErrorAfterDoing(SystemError),

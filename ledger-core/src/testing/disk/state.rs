@@ -331,7 +331,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// A sync of a directory that failed: no later one writes what it should have written.
+    /// A sync of a directory that lied for good: no later one writes what it should have written.
     pub(super) fn strand_names(&mut self, path: &str) {
         for change in Arc::make_mut(&mut self.changes).iter_mut().filter(|it| it.is_in(path)) {
             change.stranded = true;
@@ -433,12 +433,15 @@ impl Snapshot {
         let number = self.file(path)?;
         let at = usize::try_from(bit / 8).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let inode = self.inode_mut(number);
+        if at >= inode.cache.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         for content in [&mut inode.cache, &mut inode.durable] {
             let mut byte = [0];
-            if content.read(&mut byte, at) == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+            // What was never synced is not on the disk to be flipped.
+            if content.read(&mut byte, at) == 1 {
+                content.write(&[byte[0] ^ (1 << (bit % 8))], at);
             }
-            content.write(&[byte[0] ^ (1 << (bit % 8))], at);
         }
         Ok(())
     }

@@ -176,14 +176,18 @@ fn after_a_failed_sync_the_cache_shows_what_the_disk_does_not_have() {
 }
 
 #[test]
-fn after_a_failed_directory_sync_a_later_one_does_not_help() {
-    let disk = SimulatedDisk::new();
-    disk.create("a").unwrap();
-    disk.inject_at(disk.calls(), EIO);
-    assert!(disk.sync_dir("").is_err());
-    disk.sync_dir("").unwrap();
-    assert!(disk.snapshot().crash(&mut Nothing, JOURNAL).paths().is_empty());
-    assert_eq!(disk.list("").unwrap(), ["a"]);
+fn after_a_failed_directory_sync_a_later_one_helps_unless_it_was_lost() {
+    for (fault, is_there) in [(EIO, true), (Fault::LoseSync, false)] {
+        let disk = SimulatedDisk::new();
+        disk.create("a").unwrap();
+        disk.inject_at(disk.calls(), fault.clone());
+        assert_eq!(disk.sync_dir("").is_err(), fault == EIO);
+        assert!(disk.snapshot().crash(&mut Nothing, JOURNAL).paths().is_empty());
+        disk.sync_dir("").unwrap();
+        let found = disk.snapshot().crash(&mut Nothing, JOURNAL).paths();
+        assert_eq!(!found.is_empty(), is_there, "{fault:?}");
+        assert_eq!(disk.list("").unwrap(), ["a"]);
+    }
 }
 
 #[track_caller]

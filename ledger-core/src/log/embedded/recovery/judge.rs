@@ -165,6 +165,9 @@ impl Recovered {
             (Some(_), _) => None,
         };
         let Some(refusal) = behind else { return Ok(()) };
+        if is_planted!(TruncateAtFirstBadFrame) && !followed {
+            return Ok(());
+        }
         if accept_loss != Some(found) {
             return Err(refusal);
         }
