@@ -85,6 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::cases;
 
     /// Every subset that does not overlap, tried one by one.
     fn best_by_trying(ranges: &[Range<u64>]) -> (usize, usize) {
@@ -132,6 +133,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(10_000))]
+
         #[test]
         fn no_other_choice_covers_more_or_takes_fewer_files(
             found in prop::collection::btree_set((0_u64..12, 1_u64..6), 0..8),

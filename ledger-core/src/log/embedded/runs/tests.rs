@@ -286,7 +286,10 @@ fn kinds_share_a_directory_and_nothing_else() {
     let streams = RunsPlace { kind: RunKind::Streams, ..keys.clone() };
     let keys = RunsWriter::open(keys, &(0..0)).unwrap().writer;
     keys.add(0, vec![(9 << 16, 1)]).unwrap();
+    let unfinished = format!("{DIRECTORY}/{}", format::temporary_name(RunKind::Keys, &(1..2)));
+    disk.create(&unfinished).unwrap();
     let streams = RunsWriter::open(streams, &(0..1)).unwrap();
+    disk.open(&unfinished).expect("what keys have not finished is not for streams to remove");
     assert_eq!(streams.gaps, ranges(&[(0, 1)]));
     streams.writer.add(0, vec![(9 << 16, 2)]).unwrap();
     assert_eq!(keys.runs().view().lookup(9 << 16).unwrap(), [1]);

@@ -78,6 +78,16 @@ fn files_that_changed_places_are_found() {
 }
 
 #[test]
+fn a_run_under_the_name_of_another_kind_is_found() {
+    let (disk, _, paths) = two_runs();
+    let streams = RunsPlace { kind: RunKind::Streams, ..place(&disk, 0) };
+    disk.rename(&paths[0], &paths[0].replace("keys", "streams")).unwrap();
+    let opened = RunsWriter::open(streams, &(0..1)).unwrap();
+    assert_eq!(opened.gaps, ranges(&[(0, 1)]));
+    assert_eq!(opened.damaged.len(), 1);
+}
+
+#[test]
 fn pages_that_changed_places_are_found() {
     let (disk, model, paths) = two_runs();
     let [one, other] = [&paths[0], &paths[1]].map(|path| read(&disk, path));
