@@ -159,7 +159,7 @@ fn append_all(work: &Work, log: &EmbeddedLog) -> bool {
         }
         say(&format!("answered {}", group + 1));
         if work.is_orderly && group % 4 == 3 {
-            log.work_once();
+            while log.work_once() {}
         }
     }
     true
