@@ -442,7 +442,7 @@ impl<'a> Moment<'a> {
             }
         }
         // Going on costs more than looking, so it is done now and then.
-        if seed % 16 == 3 {
+        if seed % 32 == 3 {
             match go_on(log, disk, &model.cut(found), seed, high_water) {
                 Err(Deviation::Unreadable(error)) if promise == Promise::Lied => {
                     return Ok(Outcome::Refused(error.to_string()));
@@ -462,7 +462,7 @@ impl<'a> Moment<'a> {
             Entry::Call(call, _) => call.path.contains(".sealed") || call.path.contains("index"),
             Entry::Note(_) => false,
         });
-        if seals || seed % 8 < 4 { 0 } else { bounds.required.saturating_sub(40) }
+        if seals || seed % 8 < 2 { 0 } else { bounds.required.saturating_sub(40) }
     }
 
     /// The beginning of another run on what a power cut at this moment left.
