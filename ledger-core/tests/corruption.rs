@@ -56,8 +56,8 @@ fn try_all(
     total.into_inner().expect("nobody panics while counting")
 }
 
-fn intact() -> Intact {
-    Intact::make(SEGMENT_BYTES).expect("an honest disk takes it")
+fn intact(sealed: usize) -> Intact {
+    Intact::make(SEGMENT_BYTES, sealed).expect("an honest disk takes it")
 }
 
 fn len(intact: &Intact, path: &str) -> u64 {
@@ -66,7 +66,7 @@ fn len(intact: &Intact, path: &str) -> u64 {
 
 #[test]
 fn an_intact_ledger_answers_and_has_every_kind_of_file() {
-    let intact = intact();
+    let intact = intact(1);
     assert_eq!(intact.look(&SimulatedDisk::from(intact.snapshot.clone())), Ok(Seen::Same));
     let paths = intact.snapshot.paths();
     for part in ["ledger", "mark", ".log", ".sealed", "index/keys", "index/streams"] {
@@ -76,7 +76,7 @@ fn an_intact_ledger_answers_and_has_every_kind_of_file() {
 
 #[test]
 fn no_flipped_bit_changes_an_answer() {
-    let intact = intact();
+    let intact = intact(1);
     for path in intact.snapshot.paths() {
         let bits = len(&intact, &path) * 8;
         // Small files are flipped whole at all times.
@@ -90,7 +90,7 @@ fn no_flipped_bit_changes_an_answer() {
 
 #[test]
 fn no_cut_file_changes_an_answer() {
-    let intact = intact();
+    let intact = intact(1);
     for path in intact.snapshot.paths() {
         let lengths = len(&intact, &path);
         let count = try_all(&intact, lengths, step((lengths / 60) | 1), |disk, length| {
@@ -103,7 +103,7 @@ fn no_cut_file_changes_an_answer() {
 
 #[test]
 fn no_lost_or_swapped_file_changes_an_answer() {
-    let intact = intact();
+    let intact = intact(3);
     let paths = intact.snapshot.paths();
     let lost = try_all(&intact, paths.len() as u64, 1, |disk, number| {
         let path = &paths[usize::try_from(number).expect("there are few files")];

@@ -30,7 +30,7 @@ fn lies(seed: u64) -> Result<(), String> {
 
 /// Every so-manieth bit of the unsealed segments of a ledger that was closed in order.
 fn flips(seed: u64) -> Result<(), String> {
-    let intact = Intact::make(4 * 1024)?;
+    let intact = Intact::make(4 * 1024, 3)?;
     let raw = |path: &String| path.ends_with(".log");
     for path in intact.snapshot.paths().into_iter().filter(raw) {
         let bits = intact.snapshot.contents(&path).map_or(0, |bytes| bytes.len() as u64 * 8);

@@ -255,7 +255,7 @@ impl Run {
     fn stays_stopped(&self, log: &EmbeddedLog, workload: &mut Workload) -> Result<(), String> {
         for _ in 0..3 {
             match log.append(workload.next(&self.model)).wait() {
-                Err(AppendError::Stopped { .. }) => {}
+                Err(AppendError::Stopped { .. } | AppendError::TooLarge { .. }) => {}
                 answer => return Err(format!("it had stopped, then answered {answer:?}")),
             }
         }

@@ -41,14 +41,14 @@ pub struct Intact {
 }
 
 impl Intact {
-    /// A ledger of three segments, the oldest of them sealed, closed in order.
-    pub fn make(segment_bytes: u64) -> Result<Self, String> {
+    /// A ledger of so many sealed segments and one that is not, closed in order.
+    pub fn make(segment_bytes: u64, sealed: usize) -> Result<Self, String> {
         let disk = SimulatedDisk::new();
         let mut made = Self { snapshot: disk.snapshot(), records: Vec::new(), segment_bytes };
         let log = made.open(&disk)?;
         let mut chance = Chance::new(1);
         let mut number = 0;
-        while disk.list_segments() < 4 {
+        while disk.list_segments() <= sealed {
             number += 1;
             let append = tagged(number, &mut chance, segment_bytes);
             log.append(append).wait().map_err(|error| error.to_string())?;

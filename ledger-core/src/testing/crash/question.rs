@@ -43,7 +43,11 @@ impl Question {
         let waker = Waker::from(Arc::clone(&answered));
         let answer = match std::pin::Pin::new(&mut pending).poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(answer) => {
-                disk.note(note.into());
+                // What is too large is refused before it waits behind others: unlike every other
+                // answer, it says nothing of what was submitted before it.
+                if !matches!(answer, Err(AppendError::TooLarge { .. })) {
+                    disk.note(note.into());
+                }
                 Some(answer)
             }
             Poll::Pending => None,
