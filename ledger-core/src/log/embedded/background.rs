@@ -6,8 +6,8 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::log::storage::File;
 
@@ -33,6 +33,8 @@ pub(crate) struct Background {
     mark: Arc<dyn File>,
     keys: RunsWriter,
     streams: RunsWriter,
+    /// Held by the one who seals, merges or mends: two would do the same work to the same files.
+    tidying: Mutex<()>,
 }
 
 impl std::fmt::Debug for Background {
@@ -48,7 +50,7 @@ impl Background {
         keys: RunsWriter,
         streams: RunsWriter,
     ) -> Self {
-        Self { shared, mark, keys, streams }
+        Self { shared, mark, keys, streams, tidying: Mutex::new(()) }
     }
 
     /// The quick pieces: the mark's sync and the spare. Answers whether anything was done.
@@ -58,6 +60,7 @@ impl Background {
 
     /// The long pieces: sealing and merging. Answers whether anything was done.
     pub(crate) fn tidy_once(&self) -> bool {
+        let _tidying = self.tidying.lock().unwrap_or_else(PoisonError::into_inner);
         self.ends_well(self.mend_index())
             || self.ends_well(self.seal_oldest())
             || self.ends_well(self.merge())

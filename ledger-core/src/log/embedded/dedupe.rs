@@ -18,6 +18,7 @@ use super::prepare::{Prepared, PreparedEvent, PreparedKey};
 use super::runs::RunKind;
 use super::shared::{Shared, View};
 use super::spelled::Spelled;
+use super::tail::Tail;
 
 /// What is known of one event of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,8 @@ impl Judged {
 #[derive(Debug)]
 pub(crate) struct Known {
     view: Arc<View>,
+    /// Segments begun since the view was taken.
+    begun: Vec<Arc<Tail>>,
     /// Hash and position, sorted.
     from_runs: Vec<(u64, u64)>,
 }
@@ -68,12 +71,13 @@ impl Known {
             .filter_map(|found| hashes.get(found.index).map(|hash| (*hash, found.value)))
             .collect();
         from_runs.sort_unstable();
-        Ok(Some(Self { view, from_runs }))
+        Ok(Some(Self { view, begun: Vec::new(), from_runs }))
     }
 
-    /// After a rotation the group's own keys are in another tail.
-    pub(crate) fn refresh(&mut self, shared: &Shared) {
-        self.view = shared.view();
+    /// After a rotation the group's own keys are in another tail. The view stays: a newer one may
+    /// lack a tail that was sealed since, whose keys were not in the runs when those were asked.
+    pub(crate) fn begin_segment(&mut self, tail: &Arc<Tail>) {
+        self.begun.push(Arc::clone(tail));
     }
 
     /// Judges each event of an append. `read` finds records, the group's own included.
@@ -114,7 +118,7 @@ impl Known {
                 candidates.extend(found.map(|it| (place, position(it))));
             }
         }
-        for tail in self.view.tails() {
+        for tail in self.view.tails().iter().chain(&self.begun) {
             let index = tail.read();
             for (place, hash) in keyed().filter(|(_, hash)| index.may_hold_key(*hash)) {
                 let found = index.key_candidates(hash);

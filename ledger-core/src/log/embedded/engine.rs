@@ -238,7 +238,7 @@ impl Engine {
             return Err(Refused::Append(AppendError::PartlyRecorded { stream }));
         }
         if self.make_room(prepared.frame_bytes_max)? {
-            known.refresh(&self.shared);
+            known.begin_segment(&self.active);
         }
         let actual = self.stream_head(&prepared.stream_name)?;
         let right = match prepared.expected {
