@@ -25,6 +25,11 @@ impl<P: Projection> Replay<P> {
         Self::default()
     }
 
+    /// Goes on from rows that were folded before.
+    pub fn resume(rows: BTreeMap<P::Key, P::Row>) -> Self {
+        Self { rows }
+    }
+
     /// Takes the next record.
     pub fn take(&mut self, record: &Record) -> Result<(), FoldError> {
         for key in P::keys(record) {

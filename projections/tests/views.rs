@@ -1,0 +1,191 @@
+//! Views on a real log and a real store: live, restarted, deleted, and of another ledger.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger_core::event::{Event, usage};
+use ledger_core::log::embedded::{EmbeddedLog, Options};
+use ledger_core::log::storage::FileSystem;
+use ledger_core::log::{EventLog, Expected, NewEvent, Position, Record, Revision};
+use ledger_core::testing::cases;
+use ledger_core::testing::log::{append, usage as recorded, usage_stream};
+use projections::replay::Replay;
+use projections::usage::{UsageKey, UsageRow, UsageView};
+use projections::worker::View;
+use proptest::prelude::*;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn open_log(dir: &Path) -> Arc<EmbeddedLog> {
+    let storage = Arc::new(FileSystem::create(dir).unwrap());
+    let options = Options { segment_bytes: 256 * 1024, ..Options::default() };
+    Arc::new(EmbeddedLog::open(storage, options).unwrap())
+}
+
+/// Records usage of three tenants, and corrects every fifth record.
+fn fill(log: &EmbeddedLog, from: u32, count: u32) {
+    for n in from..from + count {
+        let tenant = format!("t{}", n % 3);
+        let stream = usage_stream(&tenant);
+        let head = log.stream_head(&stream).unwrap();
+        let event = match head {
+            Some(head) if n % 5 == 4 => NewEvent {
+                event: Event::from(usage::Corrected {
+                    record: Revision::new(head.get() / 2),
+                    quantity: (n % 7).to_string().parse().unwrap(),
+                }),
+                ..recorded(&tenant, &format!("c-{n}"), 0)
+            },
+            _ => recorded(&tenant, &format!("e-{n}"), n),
+        };
+        // A correction of a correction is no event of this story: it concerns a gauge or nothing.
+        log.append_blocking(append(stream, Expected::Any, vec![event])).unwrap();
+    }
+}
+
+fn replayed(log: &EmbeddedLog) -> BTreeMap<UsageKey, UsageRow> {
+    let mut replay: Replay<UsageView> = Replay::new();
+    for record in log.read_all(Position::ORIGIN).unwrap() {
+        replay.take(&record.unwrap()).unwrap();
+    }
+    replay.rows().clone()
+}
+
+/// Follows the log to its head and answers with every row.
+#[track_caller]
+fn rows(dir: &Path, log: &Arc<EmbeddedLog>) -> BTreeMap<UsageKey, UsageRow> {
+    let view: View<UsageView> = View::start(dir, Arc::clone(log)).unwrap();
+    assert!(view.wait_for(log.head(), PATIENCE), "{:?}", view.status());
+    let (rows, position) = view.scan(b"").unwrap();
+    assert_eq!(position, log.head());
+    view.close();
+    rows.into_iter().map(|(key, row)| (key, UsageRow::clone(&row))).collect()
+}
+
+#[test]
+fn a_live_view_is_what_a_replay_makes() {
+    let (log_dir, views) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let log = open_log(log_dir.path());
+    fill(&log, 0, 700);
+    assert_eq!(rows(views.path(), &log), replayed(&log));
+    fill(&log, 700, 300);
+    assert_eq!(rows(views.path(), &log), replayed(&log), "it goes on where it was");
+    fs::remove_dir_all(views.path()).unwrap();
+    assert_eq!(rows(views.path(), &log), replayed(&log), "it is made again");
+}
+
+#[test]
+fn a_store_of_another_ledger_or_of_a_longer_one_is_made_again() {
+    let views = tempfile::tempdir().unwrap();
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let log = open_log(one.path());
+    fill(&log, 0, 50);
+    assert_eq!(rows(views.path(), &log), replayed(&log));
+    let foreign = open_log(other.path());
+    fill(&foreign, 0, 80);
+    assert_eq!(rows(views.path(), &foreign), replayed(&foreign));
+}
+
+#[test]
+fn an_event_that_cannot_be_folded_stops_its_view_and_says_where() {
+    let (log_dir, views) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let log = open_log(log_dir.path());
+    fill(&log, 0, 3);
+    let poison = ledger_core::event::invoice::Voided {
+        number: "INV-000099".parse().unwrap(),
+        reason: "it never was".parse().unwrap(),
+    };
+    let stream = "invoice-t0.2026-04".parse().unwrap();
+    let event = NewEvent { event: Event::from(poison), key: None, ..recorded("t0", "x", 0) };
+    let appended = log.append_blocking(append(stream, Expected::Any, vec![event])).unwrap();
+    fill(&log, 3, 3);
+    let view: View<projections::invoice::InvoiceView> =
+        View::start(views.path(), Arc::clone(&log)).unwrap();
+    assert!(!view.wait_for(log.head(), PATIENCE));
+    let stopped = view.status().stopped.unwrap();
+    assert!(stopped.contains(&format!("position {}", appended.position)), "{stopped}");
+    assert_eq!(rows(views.path(), &log), replayed(&log), "the others go on");
+}
+
+fn history() -> impl Strategy<Value = Vec<(u8, u8)>> {
+    proptest::collection::vec((any::<u8>(), any::<u8>()), 0..600)
+}
+
+/// Usage and corrections of one stream, as the log would hold them.
+fn records(history: &[(u8, u8)]) -> Vec<Record> {
+    let template = recorded("t0", "1", 1);
+    let new = |revision: u64, (what, amount): (u8, u8)| {
+        let quantity = amount.to_string().parse().unwrap();
+        let event = match what % 4 {
+            0 if revision > 0 => Event::from(usage::Corrected {
+                record: Revision::new(u64::from(what) * revision / 256),
+                quantity,
+            }),
+            _ => recorded("t0", "1", u32::from(amount)).event,
+        };
+        Record {
+            position: Position::new(revision + 1),
+            stream: usage_stream("t0"),
+            revision: Revision::new(revision),
+            id: ledger_core::id::EventId::from_bytes([0; 16]),
+            occurred_at: template.occurred_at,
+            recorded_at: template.occurred_at,
+            actor: append(usage_stream("t0"), Expected::Any, Vec::new()).actor,
+            causation: None,
+            correlation: None,
+            key: None,
+            fingerprint: None,
+            event,
+        }
+    };
+    (0..).zip(history).map(|(revision, it)| new(revision, *it)).collect()
+}
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+
+    /// Where a worker stops, and what it wrote down before stopping, must not show in the view.
+    #[test]
+    fn a_restart_leaves_no_trace(history in history(), cut in any::<prop::sample::Index>()) {
+        let records = records(&history);
+        let (before, after) = records.split_at(cut.index(records.len() + 1));
+        let mut resumed: BTreeMap<UsageKey, UsageRow> = BTreeMap::new();
+        for (key, row) in Replay::<UsageView>::of(before).unwrap().rows() {
+            let stored = postcard::to_stdvec(row).unwrap();
+            let (row, rest) = postcard::take_from_bytes(&stored).unwrap();
+            prop_assert!(rest.is_empty());
+            resumed.insert(key.clone(), row);
+        }
+        let mut resumed = Replay::<UsageView>::resume(resumed);
+        after.iter().for_each(|record| resumed.take(record).unwrap());
+        let whole = Replay::<UsageView>::of(&records).unwrap();
+        prop_assert_eq!(resumed.rows(), whole.rows());
+    }
+
+    /// The sum of all rows is the sum of a plain list that corrections are applied to.
+    #[test]
+    fn the_total_is_that_of_a_plain_list(history in history()) {
+        let records = records(&history);
+        let mut plain: BTreeMap<u64, i64> = BTreeMap::new();
+        for (revision, (record, (_, amount))) in (0_u64..).zip(records.iter().zip(&history)) {
+            match &record.event {
+                Event::Usage(usage::Event::Corrected(it)) => {
+                    if let Some(amount_before) = plain.get_mut(&it.record.get()) {
+                        *amount_before = i64::from(*amount);
+                    }
+                }
+                _ => {
+                    plain.insert(revision, i64::from(*amount));
+                }
+            }
+        }
+        let replay = Replay::<UsageView>::of(&records).unwrap();
+        let total = projections::usage::total(replay.rows().values()).unwrap();
+        let sum: i64 = plain.values().sum();
+        let found = total.values().map(|it| it.quantity.to_string()).next().unwrap_or("0".into());
+        prop_assert_eq!(found, sum.to_string());
+    }
+}
