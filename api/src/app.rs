@@ -28,8 +28,13 @@ const ATTEMPTS_MAX: usize = 16;
 /// Folded states kept; more than the streams that are written at one time.
 const STATES_MAX: usize = 4096;
 
-/// The state of some stream, of a type that only its reader knows, and the revision it is of.
-type Folded = (Revision, Arc<dyn Any + Send + Sync>);
+/// The state of some stream, of a type that only its reader knows, and how far it was folded.
+#[derive(Clone)]
+struct Kept {
+    revision: Revision,
+    position: Position,
+    state: Arc<dyn Any + Send + Sync>,
+}
 
 /// The running server.
 pub(crate) struct App {
@@ -38,7 +43,7 @@ pub(crate) struct App {
     pub(crate) key: auth::Key,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
-    states: Mutex<BTreeMap<Stream, Folded>>,
+    states: Mutex<BTreeMap<Stream, Kept>>,
 }
 
 impl std::fmt::Debug for App {
@@ -59,8 +64,28 @@ pub(crate) struct Command {
     pub(crate) key: Option<KeyId>,
     /// Of the parsed request.
     pub(crate) fingerprint: Fingerprint,
+    /// The caller's `If-Match`: the revision it has seen, and decided upon.
+    pub(crate) seen: Option<Seen>,
     /// When it happened in the world: now, or an import's own time.
     pub(crate) occurred_at: Timestamp,
+}
+
+/// What a caller says of the thing it commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It is there: `*`.
+    Something,
+    /// It is at this revision.
+    Revision(Revision),
+}
+
+impl Seen {
+    fn holds(self, head: Option<Revision>) -> bool {
+        match self {
+            Self::Something => head.is_some(),
+            Self::Revision(revision) => head == Some(revision),
+        }
+    }
 }
 
 /// What a command has made, now or when it was first sent.
@@ -70,6 +95,8 @@ pub(crate) struct Done {
     pub(crate) records: Vec<Record>,
     /// What a reader waits for to see it.
     pub(crate) position: Position,
+    /// The revision its stream has with it; `None` where it is of several streams.
+    pub(crate) revision: Option<Revision>,
     /// Whether it was recorded before.
     pub(crate) is_repeat: bool,
 }
@@ -111,39 +138,69 @@ impl App {
         &self,
         stream: &Stream,
     ) -> Result<(Arc<S>, Option<Revision>), ApiError> {
-        let known = {
-            let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-            states.get(stream).map(|(revision, state)| (*revision, Arc::clone(state)))
-        };
-        let known =
-            known.and_then(|(revision, state)| Some((revision, Arc::downcast::<S>(state).ok()?)));
-        let from = known.as_ref().and_then(|(revision, _)| revision.next());
-        let mut head = known.as_ref().map(|(revision, _)| *revision);
-        let mut state: Option<S> = None;
-        let records =
-            self.log.read_stream(stream, ReadStream::Forwards(from.unwrap_or(Revision::FIRST)))?;
-        for record in records {
-            let record = record?;
-            let before = state.take().unwrap_or_else(|| {
-                known.as_ref().map(|(_, state)| S::clone(state)).unwrap_or_default()
-            });
-            head = Some(record.revision);
-            state = Some(before.take(&record)?);
+        let (state, reached) = self.newest_state::<S>(stream)?;
+        Ok((state, reached.map(|(revision, _)| revision)))
+    }
+
+    /// The fold of a stream as it was when the log had come to a position. What a command answers
+    /// is told from here, so that a repeat is told the same whatever has happened since.
+    pub(crate) fn state_as_of<S: State>(
+        &self,
+        stream: &Stream,
+        as_of: Position,
+    ) -> Result<(Arc<S>, Option<Revision>), ApiError> {
+        let (state, reached) = self.newest_state::<S>(stream)?;
+        if reached.is_none_or(|(_, position)| position <= as_of) {
+            return Ok((state, reached.map(|(revision, _)| revision)));
         }
-        let folded = match (state, known) {
-            (Some(state), _) => Arc::new(state),
-            (None, Some((_, state))) => state,
-            (None, None) => Arc::new(S::default()),
+        let (mut state, mut head) = (S::default(), None);
+        for record in self.log.read_stream(stream, ReadStream::Forwards(Revision::FIRST))? {
+            let record = record?;
+            if record.position > as_of {
+                break;
+            }
+            head = Some(record.revision);
+            state = state.take(&record)?;
+        }
+        Ok((Arc::new(state), head))
+    }
+
+    /// The fold of a stream up to its head, and where the head is.
+    fn newest_state<S: State>(
+        &self,
+        stream: &Stream,
+    ) -> Result<(Arc<S>, Option<(Revision, Position)>), ApiError> {
+        let kept = {
+            let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+            states.get(stream).cloned()
         };
-        if let Some(head) = head {
+        let mut reached = kept.as_ref().map(|it| (it.revision, it.position));
+        let kept = kept.and_then(|it| Arc::downcast::<S>(it.state).ok());
+        if kept.is_none() {
+            reached = None;
+        }
+        let next = reached.and_then(|(revision, _)| revision.next()).unwrap_or(Revision::FIRST);
+        let mut grown: Option<S> = None;
+        for record in self.log.read_stream(stream, ReadStream::Forwards(next))? {
+            let record = record?;
+            let before =
+                grown.take().unwrap_or_else(|| kept.as_deref().map(S::clone).unwrap_or_default());
+            reached = Some((record.revision, record.position));
+            grown = Some(before.take(&record)?);
+        }
+        let state = match (grown, kept) {
+            (None, Some(state)) => return Ok((state, reached)),
+            (grown, _) => Arc::new(grown.unwrap_or_default()),
+        };
+        if let Some((revision, position)) = reached {
             let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
             if states.len() >= STATES_MAX && !states.contains_key(stream) {
                 states.clear();
             }
-            let state: Arc<dyn Any + Send + Sync> = folded.clone();
-            states.insert(stream.clone(), (head, state));
+            let kept = Kept { revision, position, state: state.clone() };
+            states.insert(stream.clone(), kept);
         }
-        Ok((folded, head))
+        Ok((state, reached))
     }
 
     /// Runs a command on one stream. Blocks: call it where blocking is allowed.
@@ -168,10 +225,14 @@ impl App {
                 return self.first_outcome(record, command);
             }
             let (state, head) = self.state::<S>(stream)?;
+            if !command.seen.is_none_or(|it| it.holds(head)) {
+                return Err(ApiError::Changed { revision: head });
+            }
             let decided = decide(&state)?;
             if decided.is_empty() {
                 let position = self.log.head();
-                return Ok(Done { records: Vec::new(), position, is_repeat: false });
+                let records = Vec::new();
+                return Ok(Done { records, position, revision: head, is_repeat: false });
             }
             let mut events = Vec::with_capacity(decided.len());
             for (index, event) in (0_u32..).zip(decided) {
@@ -200,7 +261,7 @@ impl App {
                         | Outcome::Duplicate { revision, .. } => Some(*revision),
                         Outcome::Conflict { .. } => None,
                     });
-                    let records = self
+                    let records: Vec<Record> = self
                         .log
                         .read_stream(
                             stream,
@@ -208,7 +269,8 @@ impl App {
                         )?
                         .take(appended.outcomes.len())
                         .collect::<Result<_, _>>()?;
-                    return Ok(Done { records, position: appended.position, is_repeat });
+                    let revision = records.last().map(|record| record.revision);
+                    return Ok(Done { records, position: appended.position, revision, is_repeat });
                 }
                 // Somebody was faster: decide again from what is there now.
                 Err(AppendError::WrongRevision { .. } | AppendError::PartlyRecorded { .. }) => (),
@@ -235,7 +297,8 @@ impl App {
                 Err(_) => true,
             })
             .collect::<Result<_, _>>()?;
-        let position = records.last().map_or(first.position, |record| record.position);
-        Ok(Done { records, position, is_repeat: true })
+        let last = records.last().unwrap_or(&first);
+        let (position, revision) = (last.position, Some(last.revision));
+        Ok(Done { records, position, revision, is_repeat: true })
     }
 }

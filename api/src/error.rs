@@ -8,9 +8,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ledger_core::cause::in_one_line;
 use ledger_core::decide::{Refusal, RefusalKind};
-use ledger_core::log::{AppendError, ReadError};
+use ledger_core::log::{AppendError, ReadError, Revision};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Where in a request something is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,6 +40,8 @@ pub(crate) enum ApiError {
     Refused { code: &'static str, kind: RefusalKind, detail: String, more: Map<String, Value> },
     /// The idempotency key is known with another body.
     KeyTaken,
+    /// It is not at the revision that the caller has seen.
+    Changed { revision: Option<Revision> },
     /// Not now, but soon.
     Unavailable { code: &'static str, detail: String, retry_after_s: u32 },
     /// Nearly no space: writes are refused until there is.
@@ -183,6 +185,13 @@ impl IntoResponse for ApiError {
                 let detail = "this Idempotency-Key was used with another body".to_owned();
                 let status = StatusCode::UNPROCESSABLE_ENTITY;
                 (status, "idempotency_key_reused", "Refused", detail, vec![], Map::new())
+            }
+            Self::Changed { revision } => {
+                let detail = "it has changed; read it again, then decide again".to_owned();
+                let mut more = Map::new();
+                more.insert("revision".to_owned(), json!(revision));
+                let status = StatusCode::PRECONDITION_FAILED;
+                (status, "revision_changed", "Changed meanwhile", detail, vec![], more)
             }
             Self::Unavailable { code, detail, retry_after_s: after } => {
                 retry_after_s = Some(after);

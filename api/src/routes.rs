@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
@@ -12,12 +13,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use ledger_core::cause::in_one_line;
 use ledger_core::id::{KeyId, KeyScope, TenantId};
-use ledger_core::log::Position;
+use ledger_core::log::{Position, Revision};
 use ledger_core::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::app::{App, Command, Done};
+use crate::app::{App, Command, Done, Seen};
 use crate::auth::Principal;
 use crate::body;
 use crate::error::ApiError;
@@ -147,6 +148,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 pub(crate) struct Caller {
     pub(crate) principal: Principal,
     pub(crate) key: Option<KeyId>,
+    pub(crate) seen: Option<Seen>,
 }
 
 impl FromRequestParts<Shared> for Caller {
@@ -154,7 +156,8 @@ impl FromRequestParts<Shared> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, ApiError> {
         let principal = Principal::of(&parts.headers, &app.key, app.now())?;
-        Ok(Self { principal, key: idempotency_key(&parts.headers)? })
+        let (key, seen) = (idempotency_key(&parts.headers)?, if_match(&parts.headers)?);
+        Ok(Self { principal, key, seen })
     }
 }
 
@@ -184,7 +187,34 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<KeyId>, ApiError> {
     key.map(Some).ok_or_else(|| ApiError::field("/header/idempotency-key", reason))
 }
 
+/// `If-Match: "7"`: what is commanded holds for revision 7 and no other.
+fn if_match(headers: &HeaderMap) -> Result<Option<Seen>, ApiError> {
+    let mut given = headers.get_all(IF_MATCH).iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    let text = value.to_str().ok().filter(|_| given.next().is_none());
+    let seen = text.and_then(|text| {
+        if text == "*" {
+            return Some(Seen::Something);
+        }
+        let digits = text.strip_prefix('"')?.strip_suffix('"')?;
+        let revision = digits.parse::<u64>().ok()?;
+        // One spelling: neither a sign nor a zero before it.
+        (revision.to_string() == digits).then_some(Seen::Revision(Revision::new(revision)))
+    });
+    let reason = "it is one revision in quotation marks, as in an ETag, or *";
+    seen.map(Some).ok_or_else(|| ApiError::field("/header/if-match", reason))
+}
+
 impl Caller {
+    /// What spans several things has no one revision to hold to.
+    pub(crate) fn refuse_if_match(&self) -> Result<(), ApiError> {
+        let reason = "this path changes several things, which have no one revision";
+        match self.seen {
+            None => Ok(()),
+            Some(_) => Err(ApiError::field("/header/if-match", reason)),
+        }
+    }
+
     /// A command of this caller. `occurred_at` is an import's own time, for operators only.
     pub(crate) fn command<B: Serialize>(
         &self,
@@ -203,6 +233,7 @@ impl Caller {
             scope,
             key: self.key.clone(),
             fingerprint: body::fingerprint(operation, body)?,
+            seen: self.seen,
             occurred_at: occurred_at.unwrap_or_else(|| app.now()),
         })
     }
@@ -230,11 +261,30 @@ pub(crate) fn answer<B: Serialize>(body: B, position: Position) -> Response {
     response
 }
 
+/// An answer to a read of one thing, with the revision to hold a command to.
+pub(crate) fn answer_one<B: Serialize>(
+    body: B,
+    position: Position,
+    revision: Option<Revision>,
+) -> Response {
+    let mut response = answer(body, position);
+    tag(response.headers_mut(), revision);
+    response
+}
+
+fn tag(headers: &mut HeaderMap, revision: Option<Revision>) {
+    let tag = revision.and_then(|it| HeaderValue::from_str(&format!("\"{it}\"")).ok());
+    if let Some(tag) = tag {
+        headers.insert(ETAG, tag);
+    }
+}
+
 /// An answer to a command.
 pub(crate) fn done<B: Serialize>(status: axum::http::StatusCode, body: B, done: &Done) -> Response {
     let mut response = (status, axum::Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(&POSITION, HeaderValue::from(done.position.get()));
+    tag(headers, done.revision);
     if done.is_repeat {
         headers.insert(&HIT, HeaderValue::from_static("true"));
     }

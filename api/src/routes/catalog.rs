@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::{Caller, Query, Shared, answer, blocking, done};
-use crate::app::Done;
 use crate::body;
 use crate::error::{ApiError, FieldError};
 
@@ -133,6 +132,5 @@ fn publish_all(
     let published: Vec<_> = made.records.iter().map(|record| &record.event).collect();
     let status = if published.is_empty() { StatusCode::OK } else { StatusCode::CREATED };
     let body = json!({"dry_run": false, "published": published});
-    let made = Done { records: Vec::new(), ..made.clone() };
     Ok(done(status, body, &made))
 }

@@ -11,14 +11,14 @@ use ledger_core::event::deployment::{Beginning, Created, State as Life, Template
 use ledger_core::id::{
     AddonCode, AttachmentId, DeploymentId, DeploymentSlug, Label, Note, PlanCode, TenantId,
 };
-use ledger_core::log::{EventLog, Record};
+use ledger_core::log::{EventLog, Position, Record};
 use ledger_core::money::Currency;
 use ledger_core::stream::Stream;
 use ledger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Caller, Shared, answer, blocking, done, keys_of, parse_part};
+use super::{Caller, Shared, answer, answer_one, blocking, done, keys_of, parse_part};
 use crate::app::{App, Done, State as Fold};
 use crate::body::JsonBody;
 use crate::error::ApiError;
@@ -37,8 +37,8 @@ fn refused(it: &DeploymentRefusal) -> ApiError {
     ApiError::refused(it, Map::new())
 }
 
-fn body_of(app: &App, id: &DeploymentId) -> Result<Value, ApiError> {
-    let (deployment, revision) = app.state::<Deployment>(&stream_of(id))?;
+fn body_of(app: &App, id: &DeploymentId, as_of: Position) -> Result<Value, ApiError> {
+    let (deployment, revision) = app.state_as_of::<Deployment>(&stream_of(id), as_of)?;
     let state = deployment.state().ok_or(ApiError::NotFound)?;
     let subscription = deployment
         .subscription()
@@ -110,7 +110,7 @@ pub(crate) async fn create(
         let made = app.run::<Deployment>(&stream_of(&id), &command, |deployment| {
             deployment.create(&created).map_err(|it| refused(&it))
         })?;
-        Ok(done(StatusCode::CREATED, body_of(&app, &id)?, &made))
+        Ok(done(StatusCode::CREATED, body_of(&app, &id, made.position)?, &made))
     })
     .await
 }
@@ -126,10 +126,11 @@ pub(crate) async fn list(State(app): State<Shared>, caller: Caller) -> Result<Re
     let scope = caller.principal.read_own()?;
     blocking(move || {
         let (tenants, position) = app.views.tenants(&scope)?;
+        let head = app.log.head();
         let mut data = Vec::new();
         for (tenant, slugs) in tenants {
             for slug in slugs {
-                data.push(body_of(&app, &DeploymentId { tenant: tenant.clone(), slug })?);
+                data.push(body_of(&app, &DeploymentId { tenant: tenant.clone(), slug }, head)?);
             }
         }
         Ok(answer(json!({"data": data, "position": position}), position))
@@ -153,7 +154,12 @@ pub(crate) async fn show(
     Path(text): Path<String>,
 ) -> Result<Response, ApiError> {
     let id = id_of(&caller, &text, false)?;
-    blocking(move || Ok(answer(body_of(&app, &id)?, app.log.head()))).await
+    blocking(move || {
+        let head = app.log.head();
+        let (_, revision) = app.state_as_of::<Deployment>(&stream_of(&id), head)?;
+        Ok(answer_one(body_of(&app, &id, head)?, head, revision))
+    })
+    .await
 }
 
 /// Runs a command on one deployment and answers with what it has become.
@@ -169,7 +175,7 @@ fn change(
         }
         decide(deployment).map_err(|it| refused(&it))
     })?;
-    Ok(done(StatusCode::OK, body_of(app, id)?, &made))
+    Ok(done(StatusCode::OK, body_of(app, id, made.position)?, &made))
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -52,6 +52,7 @@ pub(crate) async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let scope = caller.principal.read_own()?;
+    caller.refuse_if_match()?;
     let own = scope.tenant().cloned();
     let actor = caller.principal.producer();
     let sent = read(request, &app).await?;
@@ -134,7 +135,7 @@ pub(crate) async fn create(
     }
     let is_mixed = items.iter().any(|item| matches!(item.status, "invalid" | "conflict"));
     let status = if is_mixed { StatusCode::MULTI_STATUS } else { StatusCode::OK };
-    let done = Done { records: Vec::new(), position, is_repeat: false };
+    let done = Done { records: Vec::new(), position, revision: None, is_repeat: false };
     Ok(super::done(status, Answer { data: items, position: position.get() }, &done))
 }
 

@@ -189,6 +189,7 @@ pub(crate) async fn rollup(
     Query(parameters): Query<Parameters>,
 ) -> Result<Response, ApiError> {
     let scope = caller.principal.operate()?;
+    caller.refuse_if_match()?;
     blocking(move || {
         // The list of deployments comes from a view; it must not be older than what it is for.
         let head = app.log.head();
@@ -211,7 +212,8 @@ pub(crate) async fn rollup(
                 }
             });
         }
-        let made = Done { records: Vec::new(), position: app.log.head(), is_repeat: false };
+        let (records, position) = (Vec::new(), app.log.head());
+        let made = Done { records, position, revision: None, is_repeat: false };
         let period = parameters.period;
         let body = json!({"period": period, "dry_run": parameters.dry_run, "data": data});
         Ok(done(StatusCode::OK, body, &made))

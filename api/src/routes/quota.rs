@@ -8,7 +8,7 @@ use ledger_core::decide::account::guard::{GuardRefusal, Reserve, Wanted};
 use ledger_core::decide::catalog::Offers;
 use ledger_core::event::account::ReleaseReason;
 use ledger_core::id::{DeploymentSlug, ReservationId, ResourceId, ResourceKind, TenantId};
-use ledger_core::log::EventLog;
+use ledger_core::log::{EventLog, Position};
 use ledger_core::money::Money;
 use ledger_core::stream::Stream;
 use serde::{Deserialize, Serialize};
@@ -83,11 +83,11 @@ fn metered(account: &Account) -> Result<Money, ApiError> {
     Ok(Money::zero(currency))
 }
 
-fn spend_of(app: &App, tenant: &TenantId) -> Result<Value, ApiError> {
-    let (account, _) = app.state::<Account>(&account_stream(tenant))?;
+fn spend_of(app: &App, tenant: &TenantId, as_of: Position) -> Result<Value, ApiError> {
+    let (account, _) = app.state_as_of::<Account>(&account_stream(tenant), as_of)?;
     let metered = metered(&account)?;
     let projected = account.projected(metered).map_err(|error| ApiError::internal(&error))?;
-    let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
+    let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, as_of)?;
     let limits = account
         .plan()
         .and_then(|plan| offers.plan(plan))
@@ -116,7 +116,11 @@ pub(crate) async fn spend(
 ) -> Result<Response, ApiError> {
     let tenant = tenant_of(&path)?;
     caller.principal.read(&tenant)?;
-    blocking(move || Ok(answer(spend_of(&app, &tenant)?, app.log.head()))).await
+    blocking(move || {
+        let head = app.log.head();
+        Ok(answer(spend_of(&app, &tenant, head)?, head))
+    })
+    .await
 }
 
 /// `POST /tenants/{tenant}/quota/reservations`
@@ -146,7 +150,7 @@ pub(crate) async fn reserve(
             account.reserve(&offers, &wish).map_err(|it| refused(&it))
         })?;
         let status = if made.records.is_empty() { StatusCode::OK } else { StatusCode::CREATED };
-        let spend = spend_of(&app, &tenant)?;
+        let spend = spend_of(&app, &tenant, made.position)?;
         let body = json!({"reservation": body.reservation, "spend": spend});
         Ok(done(status, body, &made))
     })
@@ -180,7 +184,8 @@ pub(crate) async fn commit(
         let made = app.run::<Account>(&account_stream(&tenant), &command, |account| {
             account.commit(&reservation, body.resources.clone()).map_err(|it| refused(&it))
         })?;
-        let body = json!({"reservation": reservation, "spend": spend_of(&app, &tenant)?});
+        let body =
+            json!({"reservation": reservation, "spend": spend_of(&app, &tenant, made.position)?});
         Ok(done(StatusCode::OK, body, &made))
     })
     .await
@@ -199,7 +204,8 @@ pub(crate) async fn release(
         let made = app.run::<Account>(&account_stream(&tenant), &command, |account| {
             account.release(&reservation, ReleaseReason::Cancelled).map_err(|it| refused(&it))
         })?;
-        let body = json!({"reservation": reservation, "spend": spend_of(&app, &tenant)?});
+        let body =
+            json!({"reservation": reservation, "spend": spend_of(&app, &tenant, made.position)?});
         Ok(done(StatusCode::OK, body, &made))
     })
     .await

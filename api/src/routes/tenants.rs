@@ -7,14 +7,14 @@ use ledger_core::decide::account::Account;
 use ledger_core::decide::catalog::Offers;
 use ledger_core::event::account::{Party, Settlement, TaxProfileSet, TaxTerms, TenantRegistered};
 use ledger_core::id::{Label, PlanCode, TenantId};
-use ledger_core::log::{EventLog, Record};
+use ledger_core::log::{EventLog, Position, Record, Revision};
 use ledger_core::money::{Currency, Money};
 use ledger_core::stream::Stream;
 use ledger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use super::{Caller, Shared, answer, blocking, done, keys_of, tenant_of};
+use super::{Caller, Shared, answer, answer_one, blocking, done, keys_of, tenant_of};
 use crate::app::{App, State as Fold};
 use crate::body::JsonBody;
 use crate::error::ApiError;
@@ -63,15 +63,13 @@ struct TenantBody {
     cost_cap: Option<Money>,
     customer: Option<Party>,
     tax: Option<TaxTerms>,
-    deployments: Vec<String>,
+    revision: Option<Revision>,
 }
 
-fn body_of(app: &App, caller: &Caller, tenant: &TenantId) -> Result<TenantBody, ApiError> {
-    let scope = caller.principal.read(tenant)?;
-    let (account, _) = app.state::<Account>(&Stream::Account(tenant.clone()))?;
+fn body_of(app: &App, tenant: &TenantId, as_of: Position) -> Result<TenantBody, ApiError> {
+    let stream = Stream::Account(tenant.clone());
+    let (account, revision) = app.state_as_of::<Account>(&stream, as_of)?;
     let registered = account.registered().ok_or(ApiError::NotFound)?;
-    let (tenants, _) = app.views.tenants(&scope)?;
-    let slugs = tenants.get(tenant).into_iter().flatten();
     Ok(TenantBody {
         id: tenant.clone(),
         name: registered.name.clone(),
@@ -83,7 +81,7 @@ fn body_of(app: &App, caller: &Caller, tenant: &TenantId) -> Result<TenantBody, 
         cost_cap: account.cap(),
         customer: account.tax_profile().map(|it| it.customer.clone()),
         tax: account.tax_profile().and_then(|it| it.tax.clone()),
-        deployments: slugs.map(|slug| format!("{tenant}.{slug}")).collect(),
+        revision,
     })
 }
 
@@ -107,7 +105,7 @@ pub(crate) async fn create(
         let made = app.run::<Account>(&stream, &command, |account| {
             account.register(&registered).map_err(|it| ApiError::refused(&it, Map::new()))
         })?;
-        Ok(done(StatusCode::CREATED, body_of(&app, &caller, &body.id)?, &made))
+        Ok(done(StatusCode::CREATED, body_of(&app, &body.id, made.position)?, &made))
     })
     .await
 }
@@ -123,10 +121,9 @@ pub(crate) async fn list(State(app): State<Shared>, caller: Caller) -> Result<Re
     let scope = caller.principal.read_all()?;
     blocking(move || {
         let (tenants, position) = app.views.tenants(&scope)?;
-        let data: Vec<TenantBody> = tenants
-            .keys()
-            .map(|tenant| body_of(&app, &caller, tenant))
-            .collect::<Result<_, _>>()?;
+        let head = app.log.head();
+        let data: Vec<TenantBody> =
+            tenants.keys().map(|tenant| body_of(&app, tenant, head)).collect::<Result<_, _>>()?;
         Ok(answer(ListBody { data, position: position.get() }, position))
     })
     .await
@@ -139,7 +136,14 @@ pub(crate) async fn show(
     path: Path<String>,
 ) -> Result<Response, ApiError> {
     let tenant = tenant_of(&path)?;
-    blocking(move || Ok(answer(body_of(&app, &caller, &tenant)?, app.log.head()))).await
+    caller.principal.read(&tenant)?;
+    blocking(move || {
+        let head = app.log.head();
+        let body = body_of(&app, &tenant, head)?;
+        let revision = body.revision;
+        Ok(answer_one(body, head, revision))
+    })
+    .await
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -168,7 +172,7 @@ pub(crate) async fn set_tax_profile(
         let made = app.run::<Account>(&stream, &command, |account| {
             account.set_tax_profile(&set).map_err(|it| ApiError::refused(&it, Map::new()))
         })?;
-        Ok(done(StatusCode::OK, body_of(&app, &caller, &tenant)?, &made))
+        Ok(done(StatusCode::OK, body_of(&app, &tenant, made.position)?, &made))
     })
     .await
 }
@@ -199,7 +203,7 @@ pub(crate) async fn assign_plan(
             let decided = account.assign_plan(&offers, &body.plan_code);
             decided.map_err(|it| ApiError::refused(&it, Map::new()))
         })?;
-        Ok(done(StatusCode::OK, body_of(&app, &caller, &tenant)?, &made))
+        Ok(done(StatusCode::OK, body_of(&app, &tenant, made.position)?, &made))
     })
     .await
 }
@@ -225,7 +229,7 @@ pub(crate) async fn set_cost_cap(
         let made = app.run::<Account>(&stream, &command, |account| {
             account.set_cost_cap(body.cap).map_err(|it| ApiError::refused(&it, Map::new()))
         })?;
-        Ok(done(StatusCode::OK, body_of(&app, &caller, &tenant)?, &made))
+        Ok(done(StatusCode::OK, body_of(&app, &tenant, made.position)?, &made))
     })
     .await
 }
