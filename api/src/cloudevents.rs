@@ -11,6 +11,7 @@ use ledger_core::id::{
     Category, DeploymentSlug, Key, KeyId, KeyScope, KeySource, ResourceId, ResourceKind, TenantId,
     Unit,
 };
+use ledger_core::json;
 use ledger_core::log::NewEvent;
 use ledger_core::money::Quantity;
 use ledger_core::stream::Stream;
@@ -197,6 +198,9 @@ pub(crate) fn usage(
 ) -> Result<Usage, FieldError> {
     let wrong = |pointer: &str, reason: String| FieldError { pointer: pointer.to_owned(), reason };
     let required = |name: &str, value: Option<String>| match value {
+        Some(text) if json::is_bare_number(&text) => {
+            Err(wrong(&format!("/{name}"), "it is a text, not a number".to_owned()))
+        }
         Some(text) if !text.is_empty() => Ok(text),
         _ => Err(wrong(&format!("/{name}"), "it is required and not empty".to_owned())),
     };

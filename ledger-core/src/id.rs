@@ -49,6 +49,12 @@ pub enum IdError {
         /// What is allowed.
         allowed: &'static str,
     },
+    /// A number where a text belongs.
+    #[error("{noun} is a text, not a number: put it in quotation marks")]
+    Number {
+        /// What was to be named.
+        noun: &'static str,
+    },
     /// Not of the form its kind has.
     #[error("{noun} is not of the form {form}")]
     Form {
@@ -124,6 +130,9 @@ fn check(
     };
     if text.len() > bytes_max {
         return Err(IdError::TooLong { noun, bytes: text.len(), bytes_max });
+    }
+    if crate::json::is_bare_number(text) {
+        return Err(IdError::Number { noun });
     }
     let (wrong, allowed) = match charset {
         Charset::Ascii { first, rest, allowed } => {

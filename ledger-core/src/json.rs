@@ -2,14 +2,20 @@
 //!
 //! A JSON parser hands `12.5` over as a float, and a float is not what was written. So the text is
 //! read once before: each number with a fraction, an exponent or more digits than a machine word is
-//! put in quotation marks, which every exact type reads whole. What is meant to be a whole number
-//! or a word is refused by its own type, as it should be.
+//! put in quotation marks behind a mark of its own, which every exact type reads whole. What is
+//! meant to be a whole number or a word is refused by its own type, as it should be: no word may
+//! hold the mark.
 
 use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
 
-use crate::money::Exact;
+use crate::money::{Exact, NUMBER_MARK};
+
+/// Whether a text is a number that stood without quotation marks.
+pub fn is_bare_number(text: &str) -> bool {
+    text.starts_with(NUMBER_MARK)
+}
 
 /// Why a piece of JSON is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +39,9 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
     })
 }
 
+/// A quotation mark and the mark, as JSON spells it.
+const QUOTED_MARK: &str = "\"\\u0001";
+
 /// The same JSON with every number that a float would hold put in quotation marks.
 ///
 /// An exponent is written out, because exact types read plain digits only. Where the text is no
@@ -49,7 +58,7 @@ pub fn quote_fractions(text: &str) -> Cow<'_, str> {
                 let number = text.get(at..end).unwrap_or_default();
                 if is_fraction(number) {
                     quoted.push_str(text.get(copied..at).unwrap_or_default());
-                    quoted.push('"');
+                    quoted.push_str(QUOTED_MARK);
                     quoted.push_str(&without_exponent(number));
                     quoted.push('"');
                     copied = end;
@@ -114,23 +123,41 @@ fn is_fraction(number: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::money::Quantity;
+    use crate::id::{Label, Prose, TenantId};
+    use crate::money::{Quantity, Ratio};
+    use crate::time::BillingPeriod;
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        assert_eq!(quote_fractions(text), expected);
+        assert_eq!(quote_fractions(text), expected.replace('#', "\\u0001"));
     }
 
     #[test]
     fn only_numbers_that_a_float_would_hold_are_quoted() {
-        check(r#"{"a":1.5,"b":[-0.25,7],"c":"1.5"}"#, r#"{"a":"1.5","b":["-0.25",7],"c":"1.5"}"#);
-        check("[1e3,1.81E-8,1e99]", r#"["1000","0.0000000181","1e99"]"#);
-        check("123456789012345678901", "\"123456789012345678901\"");
+        check(
+            r#"{"a":1.5,"b":[-0.25,7],"c":"1.5"}"#,
+            r##"{"a":"#1.5","b":["#-0.25",7],"c":"1.5"}"##,
+        );
+        check("[1e3,1.81E-8,1e99]", r##"["#1000","#0.0000000181","#1e99"]"##);
+        check("123456789012345678901", "\"#123456789012345678901\"");
         check("123456789012345678", "123456789012345678");
-        check(r#"{"\"1.5":"\\",  "x" : 2.50 }"#, r#"{"\"1.5":"\\",  "x" : "2.50" }"#);
+        check(r#"{"\"1.5":"\\",  "x" : 2.50 }"#, r##"{"\"1.5":"\\",  "x" : "#2.50" }"##);
         for same in ["1.", "01.5", "-", ".5", "1.5.5", "1e", "\"1.5", "true", "NaN", "\"\\"] {
             check(same, same);
         }
+    }
+
+    #[test]
+    fn a_number_is_no_word() {
+        let words = ["1.5", "1e3", "123456789012345678901"];
+        for word in words {
+            let error = from_str::<Label>(word).unwrap_err();
+            assert!(error.source.to_string().starts_with("a name is a text, not a number"));
+            assert!(from_str::<Prose>(word).is_err(), "{word}");
+            assert!(from_str::<TenantId>(word).is_err(), "{word}");
+            assert!(from_str::<Ratio>(word).is_ok(), "{word}");
+        }
+        assert!(from_str::<BillingPeriod>("2026.04").is_err());
     }
 
     #[test]

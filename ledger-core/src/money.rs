@@ -19,6 +19,7 @@ mod wide;
 
 pub use allocate::{allocate, round_parts};
 pub use currency::{Currency, CurrencyError};
+pub(crate) use exact::NUMBER_MARK;
 pub use exact::{Exact, ExactError};
 pub use quantity::{BoundError, Percent, Quantity, UnitPrice};
 pub use rate::{ExchangeRate, RateError};

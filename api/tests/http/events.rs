@@ -99,6 +99,8 @@ fn a_batch_is_taken_whole_unless_it_asks_otherwise() {
     unknown["subject"] = json!("nobody");
     let mut old = event("old", "1");
     old["specversion"] = json!("0.3");
+    let mut number = event("number", "1");
+    number["id"] = json!(1.5);
     let mut foreign = event("foreign", "1");
     foreign["type"] = json!("com.example.other");
     let mut empty = event("", "1");
@@ -108,6 +110,7 @@ fn a_batch_is_taken_whole_unless_it_asks_otherwise() {
         (ahead, "/time"),
         (unknown, "/subject"),
         (old, "/specversion"),
+        (number, "/id"),
         (foreign, "/type"),
         (empty, "/id"),
         (event("word", "many"), "/data/quantity"),

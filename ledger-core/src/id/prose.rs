@@ -23,6 +23,9 @@ impl Prose {
         if text.len() > Self::BYTES_MAX {
             return Err(IdError::TooLong { noun, bytes: text.len(), bytes_max: Self::BYTES_MAX });
         }
+        if crate::json::is_bare_number(&text) {
+            return Err(IdError::Number { noun });
+        }
         let refused = |c: char| !is_printable(c) && c != '\n' && c != '\t';
         match text.char_indices().find(|(_, c)| refused(*c)) {
             Some((at, found)) => {

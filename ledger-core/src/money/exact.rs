@@ -272,6 +272,14 @@ impl<'de> Deserialize<'de> for Exact {
     }
 }
 
+/// Stands before a number that had no quotation marks in its JSON; see `json`. No word may hold it.
+pub(crate) const NUMBER_MARK: char = '\u{1}';
+
+/// The digits behind the mark.
+pub(super) fn unmarked(text: &str) -> &str {
+    text.strip_prefix(NUMBER_MARK).unwrap_or(text)
+}
+
 /// Reads the JSON forms: a string, or an integer that serde hands over whole. A float is refused by
 /// leaving its method out; `json` never makes one.
 struct Text;
@@ -284,7 +292,7 @@ impl Visitor<'_> for Text {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Exact, E> {
-        text.parse().map_err(E::custom)
+        unmarked(text).parse().map_err(E::custom)
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Exact, E> {

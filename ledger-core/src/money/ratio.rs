@@ -236,7 +236,8 @@ impl<'de> Deserialize<'de> for Ratio {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error as _;
         if deserializer.is_human_readable() {
-            return String::deserialize(deserializer)?.parse().map_err(D::Error::custom);
+            let text = String::deserialize(deserializer)?;
+            return super::exact::unmarked(&text).parse().map_err(D::Error::custom);
         }
         let (over, under) = <(i128, i128)>::deserialize(deserializer)?;
         let it = Self::new(over, under).map_err(D::Error::custom)?;
