@@ -398,7 +398,7 @@ impl Inner {
         let events = prepared.events.len();
         let job = Job { prepared, answer };
         if self.threads == Threads::Caller {
-            lock(&self.engine).commit(&mut vec![job]);
+            lock(&self.engine).commit_one(job);
             return pending;
         }
         let mut queue = lock(&self.queue);
@@ -420,23 +420,28 @@ impl Inner {
         pending
     }
 
-    /// After a group of several, waits a moment for those who were just answered: they come back
-    /// with their next append within less time than a sync takes, and one sync then serves them
-    /// all. A lone append is never held.
-    fn gather(&self, answered: usize) {
-        let mut seen = self.queued.load(Ordering::Acquire);
+    /// Takes what waits, up to those who are still expected. They were answered with the group
+    /// before, and come back with their next append within less time than a sync takes: one sync
+    /// then serves them all. A lone append is never held.
+    fn gather(&self, jobs: &mut Vec<Job>, expected: usize) -> bool {
         let mut quiet = 0;
-        while answered > 1 && seen < answered && quiet < GATHER_QUIET_MAX {
+        while self.queued.load(Ordering::Acquire) == 0 {
+            if expected == 0 || quiet == GATHER_QUIET_MAX {
+                return false;
+            }
             std::thread::yield_now();
-            let now = self.queued.load(Ordering::Acquire);
-            quiet = if now == seen { quiet + 1 } else { 0 };
-            seen = now;
+            quiet += 1;
         }
+        let mut queue = lock(&self.queue);
+        std::mem::swap(jobs, &mut queue.jobs);
+        queue.events = 0;
+        self.queued.store(0, Ordering::Release);
+        true
     }
 
     fn write(&self) {
-        let mut answered = 0;
         let mut jobs = Vec::new();
+        let mut expected = 0_usize;
         loop {
             {
                 let mut queue = lock(&self.queue);
@@ -447,15 +452,22 @@ impl Inner {
                     return;
                 }
             }
-            self.gather(answered);
+            self.gather(&mut jobs, 0);
+            let mut taken = jobs.len();
+            if taken == 1
+                && expected == 0
+                && let Some(job) = jobs.pop()
             {
-                let mut queue = lock(&self.queue);
-                std::mem::swap(&mut jobs, &mut queue.jobs);
-                queue.events = 0;
-                self.queued.store(0, Ordering::Release);
+                lock(&self.engine).commit_one(job);
+                continue;
             }
-            answered = jobs.len();
-            lock(&self.engine).commit(&mut jobs);
+            lock(&self.engine).commit_all(&mut jobs, |jobs| {
+                let more = taken < expected && self.gather(jobs, expected - taken);
+                taken += jobs.len();
+                more
+            });
+            // One writer is not waited for: it comes back only after it was answered.
+            expected = if taken > 1 { taken } else { 0 };
         }
     }
 
@@ -493,7 +505,7 @@ impl EventLog for EmbeddedLog {
             && !lock(&inner.queue).is_closed
         {
             let (pending, answer) = Pending::new();
-            engine.commit(&mut vec![Job { prepared, answer }]);
+            engine.commit_one(Job { prepared, answer });
             drop(engine);
             return pending.wait();
         }

@@ -6,28 +6,34 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::thread::Thread;
+
+/// Who is to be woken. A condition variable would ask the system at every answer, also where nobody
+/// sleeps.
+enum Waiting {
+    Nobody,
+    Task(Waker),
+    Thread(Thread),
+}
 
 enum State<T> {
-    Waiting(Option<Waker>),
+    Waiting(Waiting),
     Ready(T),
     Taken,
 }
 
-struct Shared<T> {
-    state: Mutex<State<T>>,
-    arrived: Condvar,
-}
+type Shared<T> = Arc<Mutex<State<T>>>;
 
 /// The asking side.
 pub struct Pending<T> {
-    shared: Arc<Shared<T>>,
+    state: Shared<T>,
 }
 
 /// The answering side.
 pub struct Completer<T> {
-    shared: Arc<Shared<T>>,
+    state: Shared<T>,
 }
 
 impl<T> fmt::Debug for Pending<T> {
@@ -45,28 +51,35 @@ impl<T> fmt::Debug for Completer<T> {
 impl<T> Pending<T> {
     /// A question and the means to answer it.
     pub fn new() -> (Self, Completer<T>) {
-        let shared =
-            Arc::new(Shared { state: Mutex::new(State::Waiting(None)), arrived: Condvar::new() });
-        (Self { shared: Arc::clone(&shared) }, Completer { shared })
+        let state = Arc::new(Mutex::new(State::Waiting(Waiting::Nobody)));
+        (Self { state: Arc::clone(&state) }, Completer { state })
     }
 
     /// An answer known at once.
     pub fn ready(answer: T) -> Self {
-        let shared =
-            Arc::new(Shared { state: Mutex::new(State::Ready(answer)), arrived: Condvar::new() });
-        Self { shared }
+        Self { state: Arc::new(Mutex::new(State::Ready(answer))) }
     }
 
     /// Blocks the thread until the answer is there.
     pub fn wait(self) -> T {
-        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            match std::mem::replace(&mut *state, State::Taken) {
-                State::Ready(answer) => return answer,
-                State::Waiting(waker) => *state = State::Waiting(waker),
-                State::Taken => unreachable!("an answer is taken once: wait() consumes its holder"),
+            if let Some(answer) = self.take(|| Waiting::Thread(std::thread::current())) {
+                return answer;
             }
-            state = self.shared.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            std::thread::park();
+        }
+    }
+
+    /// The answer, or nothing; then whoever is named is woken when it arrives.
+    fn take(&self, waiting: impl FnOnce() -> Waiting) -> Option<T> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Ready(answer) => Some(answer),
+            State::Waiting(_) => {
+                *state = State::Waiting(waiting());
+                None
+            }
+            State::Taken => unreachable!("an answer is taken once, and a future is ready once"),
         }
     }
 }
@@ -75,14 +88,9 @@ impl<T> Future for Pending<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *state, State::Taken) {
-            State::Ready(answer) => Poll::Ready(answer),
-            State::Waiting(_) => {
-                *state = State::Waiting(Some(context.waker().clone()));
-                Poll::Pending
-            }
-            State::Taken => unreachable!("a future is not polled after it is ready"),
+        match self.take(|| Waiting::Task(context.waker().clone())) {
+            Some(answer) => Poll::Ready(answer),
+            None => Poll::Pending,
         }
     }
 }
@@ -91,12 +99,13 @@ impl<T> Completer<T> {
     /// Gives the answer and wakes whoever waits.
     pub fn complete(self, answer: T) {
         let before = {
-            let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *state, State::Ready(answer))
         };
-        self.shared.arrived.notify_one();
-        if let State::Waiting(Some(waker)) = before {
-            waker.wake();
+        match before {
+            State::Waiting(Waiting::Task(waker)) => waker.wake(),
+            State::Waiting(Waiting::Thread(thread)) => thread.unpark(),
+            State::Waiting(Waiting::Nobody) | State::Ready(_) | State::Taken => {}
         }
     }
 }

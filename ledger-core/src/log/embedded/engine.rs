@@ -145,8 +145,24 @@ impl Engine {
         }
     }
 
-    /// Takes every job, in order, and answers each once what it says is durable.
-    pub(crate) fn commit(&mut self, jobs: &mut Vec<Job>) {
+    /// Takes one job, and answers it once what it says is durable.
+    pub(crate) fn commit_one(&mut self, job: Job) {
+        self.group.has_several = false;
+        self.commit(&mut vec![job], |_| false);
+    }
+
+    /// Takes every job, in order, and answers all of them once what they say is durable. When they
+    /// are taken `more` adds those that join the group, until it answers that none does.
+    pub(crate) fn commit_all(
+        &mut self,
+        jobs: &mut Vec<Job>,
+        more: impl FnMut(&mut Vec<Job>) -> bool,
+    ) {
+        self.group.has_several = true;
+        self.commit(jobs, more);
+    }
+
+    fn commit(&mut self, jobs: &mut Vec<Job>, mut more: impl FnMut(&mut Vec<Job>) -> bool) {
         if let Some(why) = self.shared.stopped() {
             for job in jobs.drain(..) {
                 job.answer.complete(Err(AppendError::Stopped { why: why.clone() }));
@@ -163,7 +179,17 @@ impl Engine {
             }
         };
         self.group.recorded_at = now.as_micros();
-        self.group.has_several = jobs.len() > 1;
+        let mut taken = self.take_all(jobs);
+        while taken.is_ok() && more(jobs) {
+            taken = self.take_all(jobs);
+        }
+        if let Err(failure) = taken.and_then(|()| self.flush()) {
+            self.stop(&failure);
+        }
+    }
+
+    /// Puts the new events of these jobs into the group.
+    fn take_all(&mut self, jobs: &mut Vec<Job>) -> Result<(), Failure> {
         let hashes: Vec<u64> = jobs
             .iter()
             .flat_map(|job| &job.prepared.events)
@@ -193,12 +219,7 @@ impl Engine {
                 }
             }
         }
-        if failed.is_none() {
-            failed = self.flush().err();
-        }
-        if let Some(failure) = failed {
-            self.stop(&failure);
-        }
+        failed.map_or(Ok(()), Err)
     }
 
     /// Ends everything that waits. What was written is unknown until the log is opened again.
