@@ -87,6 +87,23 @@ pub fn read_exact_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Res
     }
 }
 
+/// What is written behind the writer's back is synced so many bytes at a time: a disk that is handed
+/// a whole segment at once lets the next append wait for all of it.
+pub(crate) const PACE_BYTES: usize = 1024 * 1024;
+
+/// Writes everything without piling up what is not synced. The last part is the caller's to sync.
+pub(crate) fn write_paced(file: &dyn File, bytes: &[u8]) -> io::Result<()> {
+    let mut offset = 0;
+    for chunk in bytes.chunks(PACE_BYTES) {
+        if offset > 0 {
+            file.sync_data()?;
+        }
+        write_all_at(file, chunk, offset)?;
+        offset = advance(offset, chunk.len())?;
+    }
+    Ok(())
+}
+
 /// Reads until the buffer is full or the file ends, going on after short and interrupted reads.
 /// Answers how much was read.
 pub fn read_full_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {

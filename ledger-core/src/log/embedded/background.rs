@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::log::storage::File;
+use crate::log::storage::{File, write_paced};
 
 use super::engine::Failure;
 use super::frame_reader::{self, FrameBatch};
@@ -208,8 +208,7 @@ fn seal_tail(shared: &Shared, tail: &Tail) -> Result<SealedSegment, Failure> {
         Ok(()) | Err(_) => (),
     }
     let file = storage.create(&temporary).map_err(Failure::new("create", &temporary))?;
-    let written = crate::log::storage::write_all_at(&*file, &bytes, 0);
-    written.map_err(Failure::new("write", &temporary))?;
+    write_paced(&*file, &bytes).map_err(Failure::new("write", &temporary))?;
     file.sync_all().map_err(Failure::new("sync", &temporary))?;
     drop(bytes);
     let file = storage.open(&temporary).map_err(Failure::new("open", &temporary))?;

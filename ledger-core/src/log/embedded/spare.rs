@@ -6,14 +6,12 @@
 
 use std::io;
 
-use crate::log::storage::{File, Storage, write_all_at};
+use crate::log::storage::{File, PACE_BYTES, Storage, write_all_at};
 
 use super::engine::Failure;
 use super::layout::{SEGMENTS_DIR, SPARE_FILE, SPARE_TEMPORARY, raw_path};
 use super::shared::Shared;
 
-/// Zeros are written so many at a time.
-const CHUNK_BYTES: usize = 1024 * 1024;
 /// Fewer free segments than this and appends are refused.
 const FREE_SEGMENTS_MIN: u64 = 2;
 
@@ -106,15 +104,15 @@ fn write_spare(storage: &dyn Storage, segment_bytes: u64) -> io::Result<()> {
     storage.rename(SPARE_TEMPORARY, SPARE_FILE)
 }
 
-/// Fills a part of a file with zeros.
+/// Fills a part of a file with zeros. The last part is the caller's to sync.
 pub(crate) fn write_zeros(file: &dyn File, from: u64, to: u64) -> io::Result<()> {
-    let zeros =
-        vec![
-            0_u8;
-            usize::try_from(to.saturating_sub(from)).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)
-        ];
+    let wanted = usize::try_from(to.saturating_sub(from)).unwrap_or(PACE_BYTES);
+    let zeros = vec![0_u8; wanted.min(PACE_BYTES)];
     let mut at = from;
     while at < to {
+        if at > from {
+            file.sync_data()?;
+        }
         let left = usize::try_from(to.saturating_sub(at)).unwrap_or(usize::MAX);
         let chunk = zeros.get(..left.min(zeros.len())).unwrap_or(&zeros);
         write_all_at(file, chunk, at)?;

@@ -13,12 +13,11 @@ use super::filter::FilterWriter;
 use super::format::{CHUNK_PAGES, Header, run_name, temporary_name};
 use super::page::{PAGE_BYTES, Page, put, write_whole};
 use super::{RunsError, RunsPlace};
-use crate::log::storage::{File, Storage};
+use crate::log::storage::{File, PACE_BYTES, Storage};
 
 /// What is gathered before it is written.
 const WRITE_BYTES: usize = 64 * PAGE_BYTES;
 /// A long run is made durable in parts, so that no single sync keeps the log's own waiting.
-const SYNC_BYTES: usize = 8 * 1024 * 1024;
 
 /// What is known of a run before its first entry is.
 #[derive(Debug, Clone)]
@@ -178,7 +177,7 @@ impl Pages {
             return Ok(());
         }
         self.flush(file)?;
-        if self.unsynced_bytes >= SYNC_BYTES {
+        if self.unsynced_bytes >= PACE_BYTES {
             file.sync_data()?;
             self.unsynced_bytes = 0;
         }
