@@ -147,12 +147,6 @@ impl Sealed {
         &self.footer.facts
     }
 
-    /// SHA-256 of the file but for its footer: the identity of what was sealed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for tools that compare copies"))]
-    pub(crate) const fn digest(&self) -> &[u8; 32] {
-        &self.footer.digest
-    }
-
     fn damaged(&self, part: Part, offset: u64, fault: Fault) -> SealedError {
         self.source.damaged(part, offset, fault)
     }
@@ -389,13 +383,12 @@ impl Sealed {
         cursor: &mut StreamCursor,
         buffer: &mut Buffer,
     ) -> Result<bool, SealedError> {
-        let StreamCursor { stream, from, until, is_backwards } = *cursor;
+        let StreamCursor { stream, from, until } = *cursor;
         if from >= until {
             buffer.clear();
             return Ok(false);
         }
-        let wanted = (stream, if is_backwards { until - 1 } else { from });
-        let after = self.blocks.partition_point(|it| (it.stream, it.revision) <= wanted);
+        let after = self.blocks.partition_point(|it| (it.stream, it.revision) <= (stream, from));
         let block = after.checked_sub(1).and_then(|place| self.blocks.get(place));
         let missing = Fault::Contradiction { what: "the range of a stream" };
         let Some(block) = block else {
@@ -408,13 +401,8 @@ impl Sealed {
         order.extend(heads.filter(|(_, head)| wants(head)).map(|(at, _)| at));
         let revision = |at: &u32| arena.heads.get(*at as usize).map(|head| head.revision);
         match order.first().and_then(revision).zip(order.last().and_then(revision)) {
-            Some((first, last)) if wanted.1 == if is_backwards { last } else { first } => {
-                if is_backwards {
-                    order.reverse();
-                    cursor.until = first;
-                } else {
-                    cursor.from = last + 1;
-                }
+            Some((first, last)) if first == from => {
+                cursor.from = last + 1;
                 Ok(true)
             }
             Some(_) | None => {
@@ -431,7 +419,6 @@ pub(crate) struct StreamCursor {
     stream: u32,
     from: u64,
     until: u64,
-    is_backwards: bool,
 }
 
 impl StreamCursor {
@@ -439,15 +426,7 @@ impl StreamCursor {
     pub(crate) fn forwards(stream: &StreamEntry, from: u64) -> Self {
         let until = stream.first_revision + stream.count;
         let from = from.max(stream.first_revision);
-        Self { stream: stream.number, from, until, is_backwards: false }
-    }
-
-    /// Newest first, from below a revision on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reader asks by ranges of revisions"))]
-    pub(crate) fn backwards(stream: &StreamEntry, until: u64) -> Self {
-        let from = stream.first_revision;
-        let until = until.min(from + stream.count);
-        Self { stream: stream.number, from, until, is_backwards: true }
+        Self { stream: stream.number, from, until }
     }
 }
 

@@ -163,7 +163,7 @@ fn cases() -> ProptestConfig {
     ProptestConfig { cases, ..ProptestConfig::default() }
 }
 
-/// Everything a stream gives, forwards from a revision or backwards from below one.
+/// Everything a stream gives from where the cursor stands.
 fn read_stream(sealed: &Sealed, mut cursor: StreamCursor, names: &Names) -> Vec<Spelled> {
     let mut buffer = Buffer::default();
     let mut found = Vec::new();
@@ -222,16 +222,10 @@ proptest! {
             prop_assert_eq!(entry.first_revision, first.revision);
             prop_assert_eq!(entry.count, of_stream.len() as u64);
             let from = first.revision + from.index(of_stream.len() + 1) as u64;
-            let (mut earlier, mut later) = (Vec::new(), Vec::new());
-            for (record, spelled) in of_stream {
-                let side = if record.revision < from { &mut earlier } else { &mut later };
-                side.push(spelled.clone());
-            }
-            earlier.reverse();
+            let later = of_stream.iter().filter(|(record, _)| record.revision >= from);
+            let later: Vec<_> = later.map(|(_, spelled)| (*spelled).clone()).collect();
             let found = read_stream(&sealed, StreamCursor::forwards(&entry, from), &names);
             prop_assert_eq!(found, later);
-            let found = read_stream(&sealed, StreamCursor::backwards(&entry, from), &names);
-            prop_assert_eq!(found, earlier);
         }
         prop_assert_eq!(sealed.stream("zzzzzz").unwrap(), None);
         prop_assert_eq!(sealed.stream("").unwrap(), None);
@@ -262,8 +256,6 @@ proptest! {
             }
         }
         let (ours, others) = (segment.seal(), other.seal());
-        let digest = |file: &[u8]| *open(file).unwrap().digest();
-        prop_assert_eq!(digest(&ours), digest(&others));
         prop_assert_eq!(ours, others);
     }
 
