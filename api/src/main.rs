@@ -20,6 +20,7 @@ mod auth;
 mod body;
 mod cloudevents;
 mod config;
+mod documents;
 mod error;
 mod prover;
 mod routes;

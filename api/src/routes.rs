@@ -75,6 +75,8 @@ pub(crate) fn router(app: Shared) -> Router {
         .route("/invoices/rollup", post(invoices::rollup))
         .route("/invoices/{number}", get(invoices::show))
         .route("/invoices/{number}/explain", get(invoices::explain_one))
+        .route("/invoices/{number}/void", post(invoices::void))
+        .route("/invoices/{number}/credit-notes", post(invoices::credit_note))
         .fallback(nothing)
         .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), wait_for_views));

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger_core::billing::IssuedDocument;
 use ledger_core::id::{DeploymentSlug, InvoiceNumber, TenantId};
 use ledger_core::log::Position;
 use ledger_core::log::embedded::EmbeddedLog;
 use ledger_core::time::BillingPeriod;
 use projections::deployments::{DeploymentsView, TenantKey};
-use projections::invoice::{Invoice, InvoiceKey, InvoiceView};
+use projections::invoice::{InvoiceKey, InvoiceView};
 use projections::store::StoreError;
 use projections::usage::{Meter, Metered, UsageKey, UsageView, total};
 use projections::worker::{Status, View};
@@ -41,12 +42,12 @@ impl From<StoreError> for ApiError {
     }
 }
 
-/// An invoice, whose it is, and how far the view is.
+/// A document, whose it is, and how far the view is.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) tenant: TenantId,
     pub(crate) period: BillingPeriod,
-    pub(crate) invoice: Invoice,
+    pub(crate) issued: IssuedDocument,
     pub(crate) position: Position,
 }
 
@@ -96,7 +97,7 @@ impl Views {
         Ok((total, position))
     }
 
-    /// The invoice with a number, if it is the scope's.
+    /// The document with a number, if it is the scope's.
     pub(crate) fn invoice(&self, scope: &Scope, number: &InvoiceNumber) -> Result<Found, ApiError> {
         let (place, position) = self.invoices.get(&InvoiceKey::Number(number.clone()))?;
         let place = place.and_then(|row| row.place.clone()).ok_or(ApiError::NotFound)?;
@@ -106,15 +107,15 @@ impl Views {
         }
         let key = InvoiceKey::Period(tenant.clone(), period);
         let (row, _) = self.invoices.get(&key)?;
-        let invoice = row.and_then(|row| row.find(number).cloned()).ok_or(ApiError::NotFound)?;
-        Ok(Found { tenant, period, invoice, position })
+        let issued = row.and_then(|row| row.find(number).cloned()).ok_or(ApiError::NotFound)?;
+        Ok(Found { tenant, period, issued, position })
     }
 
-    /// The scope's invoices, by tenant and period, oldest first.
+    /// The scope's documents, by tenant and period, oldest first.
     pub(crate) fn invoices(
         &self,
         scope: &Scope,
-    ) -> Result<(Vec<(TenantId, Invoice)>, Position), ApiError> {
+    ) -> Result<(Vec<(TenantId, IssuedDocument)>, Position), ApiError> {
         let prefix = match scope.tenant() {
             None => b"p\0".to_vec(),
             Some(tenant) => [b"p\0", tenant.as_str().as_bytes(), b"\0"].concat(),
@@ -123,7 +124,8 @@ impl Views {
         let mut invoices = Vec::new();
         for (key, row) in rows {
             if let InvoiceKey::Period(tenant, _) = key {
-                invoices.extend(row.invoices.iter().map(|it| (tenant.clone(), it.clone())));
+                let documents = row.documents.iter().flat_map(|it| it.documents());
+                invoices.extend(documents.map(|it| (tenant.clone(), it.clone())));
             }
         }
         Ok((invoices, position))

@@ -4,37 +4,44 @@
 //! All of it is pure. What an invoice rests on is read by a function that the caller passes in, up
 //! to one position of the log: whoever reads the same prefix gets the same document, to the byte.
 
+mod adjust;
 mod audit;
+mod books;
 mod catalog;
+mod concession;
 mod deployment;
 mod digest;
 mod explain;
 mod facts;
+mod heads;
 mod issue;
 mod issued;
+mod receivables;
 mod register;
 mod tenant;
 mod usage;
 
 pub use audit::{AuditError, Difference, Found, LinePart, Quote, Verdict, audit};
+pub use books::{Books, Composed};
 pub use catalog::CatalogFold;
 pub use deployment::{DeploymentFold, Link};
 pub use digest::{DigestError, Digests, RecordMissing, record_digest};
 pub use explain::{CappedUsage, ExplainedLine, Explanation, UnpricedUsage, explain};
 pub use facts::{FactsError, facts};
-pub use issue::{Done, IssueError, Preview, Rollup, Step, Terms, next, preview};
-pub use issued::{InvoiceFold, IssuedInvoice};
+pub use heads::{AccountFold, Heads, may_be_unfinished, notes_of};
+pub use issue::{Ask, AskRefusal, Done, Errand, IssueError, Preview, Step, Terms, next, preview};
+pub use issued::{AppliedPayment, InvoiceFold, IsReplaced, IssuedDocument, State};
+pub use receivables::{Age, Aged, Receivable, Receivables, receivables};
 pub use register::{RegisterFold, Taken};
 pub use tenant::TenantFold;
 pub use usage::UsageFold;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::event::invoice::Line;
 use crate::fold::FoldError;
 use crate::id::{DeploymentSlug, TenantId};
 use crate::log::{Position, ReadError, Record, Records};
-use crate::price::{self, Facts, PriceError, Priced, RULES_VERSION};
+use crate::price::{self, Facts, PriceError, RULES_VERSION};
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
 
@@ -121,23 +128,53 @@ impl Basis {
         mut read: impl FnMut(&Stream) -> Result<Records, ReadError>,
     ) -> Result<Self, GatherError> {
         let mut digests = Digests::default();
-        let mut gather = Gather { up_to, digests: &mut digests, read: &mut read };
+        let mut gather = Gather { up_to, digests: Some(&mut digests), read: &mut read };
         let catalog = gather.fold(&Stream::Catalog, CatalogFold::default(), CatalogFold::fold)?;
         let account = Stream::Account(tenant.clone());
         let paying = gather.fold(&account, TenantFold::of(tenant.clone()), TenantFold::fold)?;
-        let used = Stream::Usage(tenant.clone(), period);
-        let empty = UsageFold::of(tenant.clone(), period);
-        let usage = gather.fold(&used, empty, UsageFold::fold)?;
-        let mut folded = BTreeMap::new();
-        for slug in deployments.into_iter().chain(usage.deployments().cloned()) {
-            if folded.contains_key(&slug) {
+        let usage = UsageFold::of(tenant.clone(), period);
+        let deployments_known = BTreeMap::new();
+        Self {
+            period,
+            up_to,
+            catalog,
+            tenant: paying,
+            deployments: deployments_known,
+            usage,
+            digests,
+        }
+        .with_usage(deployments, &mut read)
+    }
+
+    /// The same tenant's basis of another period, as of the same position.
+    pub fn turned_to(
+        &self,
+        period: BillingPeriod,
+        mut read: impl FnMut(&Stream) -> Result<Records, ReadError>,
+    ) -> Result<Self, GatherError> {
+        let usage = UsageFold::of(self.tenant.tenant().clone(), period);
+        Self { period, usage, ..self.clone() }.with_usage([], &mut read)
+    }
+
+    /// Folds the usage of the period, and the deployments that are not known yet.
+    fn with_usage(
+        mut self,
+        deployments: impl IntoIterator<Item = DeploymentSlug>,
+        read: &mut impl FnMut(&Stream) -> Result<Records, ReadError>,
+    ) -> Result<Self, GatherError> {
+        let tenant = self.tenant.tenant().clone();
+        let mut gather = Gather { up_to: self.up_to, digests: Some(&mut self.digests), read };
+        let used = Stream::Usage(tenant.clone(), self.period);
+        self.usage = gather.fold(&used, self.usage, UsageFold::fold)?;
+        for slug in deployments.into_iter().chain(self.usage.deployments().cloned()) {
+            if self.deployments.contains_key(&slug) {
                 continue;
             }
             let stream = Stream::Deployment(tenant.clone(), slug.clone());
             let begun = DeploymentFold::of(tenant.clone(), slug.clone());
-            folded.insert(slug, gather.fold(&stream, begun, DeploymentFold::fold)?);
+            self.deployments.insert(slug, gather.fold(&stream, begun, DeploymentFold::fold)?);
         }
-        Ok(Self { period, up_to, catalog, tenant: paying, deployments: folded, usage, digests })
+        Ok(self)
     }
 
     /// The facts as they stand at an instant of the world.
@@ -148,24 +185,24 @@ impl Basis {
 
     /// The price by a version of the rules, each line with the digest of what it was made from.
     pub fn price(&self, rules: u16, until: Timestamp) -> Result<price::Document, BasisError> {
+        let mut document = self.price_unsealed(rules, until)?;
+        document.lines = self.digests.seal_all(document.lines)?;
+        Ok(document)
+    }
+
+    /// The price by a version of the rules.
+    fn price_unsealed(&self, rules: u16, until: Timestamp) -> Result<price::Document, BasisError> {
         if rules != RULES_VERSION {
             return Err(BasisError::RulesUnknown { rules });
         }
-        let mut document = price::price(&self.facts(until)?)?;
-        let mut named = BTreeSet::new();
-        let seal = |it: Priced| {
-            let provenance = self.digests.seal(it.line.provenance, &mut named)?;
-            Ok(Priced { line: Line { provenance, ..it.line }, ..it })
-        };
-        let lines = document.lines.into_iter().map(seal);
-        document.lines = lines.collect::<Result<_, RecordMissing>>()?;
-        Ok(document)
+        Ok(price::price(&self.facts(until)?)?)
     }
 }
 
+/// Reads streams up to a position, and keeps the digests of what was read.
 struct Gather<'a, R> {
     up_to: Position,
-    digests: &'a mut Digests,
+    digests: Option<&'a mut Digests>,
     read: &'a mut R,
 }
 
@@ -183,7 +220,7 @@ impl<R: FnMut(&Stream) -> Result<Records, ReadError>> Gather<'_, R> {
             if position > self.up_to {
                 break;
             }
-            let digested = self.digests.add(&record);
+            let digested = self.digests.as_mut().map_or(Ok(()), |it| it.add(&record));
             digested.map_err(|source| GatherError::Digest { position, source })?;
             let folded = fold(state, &record);
             state = folded.map_err(|source| {

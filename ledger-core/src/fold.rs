@@ -94,6 +94,18 @@ pub enum FoldError {
     },
 }
 
+impl FoldError {
+    /// An amount of the record at a position cannot be added to those before it.
+    pub const fn money(position: Position, error: MoneyError) -> Self {
+        match error {
+            MoneyError::ForeignCurrency { expected, found } => {
+                Self::ForeignCurrency { position, expected, found }
+            }
+            MoneyError::Number(source) => Self::Number { position, source },
+        }
+    }
+}
+
 /// What is wrong with a record that does not follow from those before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FoldProblem {

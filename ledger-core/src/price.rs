@@ -213,6 +213,7 @@ impl<'a> Draft<'a> {
             starts_on: days.0,
             ends_on: days.1,
             adjusts: None,
+            original: None,
             taxable: is_taxable(says.kind),
             settled: false,
             provenance: explain.sources().into(),

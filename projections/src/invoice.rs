@@ -1,16 +1,16 @@
-//! Invoices: what was issued to a tenant for a period, and what became of it.
+//! Documents: what was issued to a tenant for a period, and what became of it.
 //!
-//! Rows are of three kinds under one key: a period's invoices, the list of a tenant's, and where to
-//! find a number. What is overdue is computed by whoever asks, with the day he asks on.
+//! Rows are of two kinds: a period's documents, folded as decisions fold them, and where to find a
+//! number. What is overdue is computed by whoever asks, with the day he asks on.
 
+use ledger_core::billing::{InvoiceFold, IssuedDocument};
 use ledger_core::event::Event;
-use ledger_core::event::invoice::{self, Document, Line};
+use ledger_core::event::invoice;
 use ledger_core::fold::FoldError;
 use ledger_core::id::{InvoiceNumber, TenantId};
-use ledger_core::log::{Position, Record};
-use ledger_core::money::{Exact, Money};
+use ledger_core::log::Record;
 use ledger_core::stream::Stream;
-use ledger_core::time::{BillingPeriod, Day, Timestamp};
+use ledger_core::time::BillingPeriod;
 use serde::{Deserialize, Serialize};
 
 use crate::{Projection, RowKey, join, split};
@@ -24,7 +24,7 @@ pub struct InvoiceView;
 pub enum InvoiceKey {
     /// One number, wherever it was issued.
     Number(InvoiceNumber),
-    /// A tenant's invoices of one period.
+    /// A tenant's documents of one period.
     Period(TenantId, BillingPeriod),
 }
 
@@ -45,117 +45,44 @@ impl RowKey for InvoiceKey {
     }
 }
 
-/// What became of an invoice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Something is still due.
-    Open,
-    /// Nothing is.
-    Paid,
-    /// It no longer counts.
-    Voided,
-    /// Nobody expects it to be paid.
-    Uncollectible,
-}
-
-/// One invoice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invoice {
-    /// The document; its lines are all of them.
-    pub document: Document,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// The last day to pay.
-    pub due_on: Day,
-    /// What was paid, credit applied at issue included.
-    pub paid: Money,
-    /// What became of it.
-    pub status: Status,
-    /// Where its issue is in the log.
-    pub position: Position,
-}
-
 /// What is known under a key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct InvoiceRow {
     /// Where a number was issued: under a number only.
     pub place: Option<(TenantId, BillingPeriod)>,
-    /// In order of issue: under a period only.
-    pub invoices: Vec<Invoice>,
-    /// Lines that came before their document, in the same append.
-    carried: Vec<Line>,
+    /// The documents: under a period only.
+    pub documents: Option<InvoiceFold>,
 }
 
 impl InvoiceRow {
-    /// The invoice with a number.
-    pub fn find(&self, number: &InvoiceNumber) -> Option<&Invoice> {
-        self.invoices.iter().find(|it| it.document.number == *number)
+    /// The document with a number.
+    pub fn find(&self, number: &InvoiceNumber) -> Option<&IssuedDocument> {
+        self.documents.as_ref()?.document(number)
     }
-
-    fn named(
-        &mut self,
-        number: &InvoiceNumber,
-        position: Position,
-    ) -> Result<&mut Invoice, FoldError> {
-        let found = self.invoices.iter_mut().find(|it| it.document.number == *number);
-        found.ok_or_else(|| FoldError::Unknown {
-            position,
-            noun: "invoice",
-            name: number.to_string(),
-        })
-    }
-
-    fn pay(
-        &mut self,
-        number: &InvoiceNumber,
-        amount: Money,
-        position: Position,
-    ) -> Result<(), FoldError> {
-        let invoice = self.named(number, position)?;
-        invoice.paid =
-            invoice.paid.checked_add(amount).map_err(|error| number_error(error, position))?;
-        if invoice.status == Status::Open {
-            invoice.status = status_of(invoice, position)?;
-        }
-        Ok(())
-    }
-}
-
-fn number_error(error: ledger_core::money::MoneyError, position: Position) -> FoldError {
-    match error {
-        ledger_core::money::MoneyError::ForeignCurrency { expected, found } => {
-            FoldError::ForeignCurrency { position, expected, found }
-        }
-        ledger_core::money::MoneyError::Number(source) => FoldError::Number { position, source },
-    }
-}
-
-fn status_of(invoice: &Invoice, position: Position) -> Result<Status, FoldError> {
-    let due = invoice
-        .document
-        .totals
-        .gross
-        .checked_sub(invoice.paid)
-        .map_err(|error| number_error(error, position))?;
-    let is_due = due.amount() > Exact::ZERO;
-    Ok(if is_due { Status::Open } else { Status::Paid })
 }
 
 impl Projection for InvoiceView {
     const NAME: &'static str = "invoice";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
     type Key = InvoiceKey;
     type Row = InvoiceRow;
 
     fn keys(record: &Record) -> Vec<InvoiceKey> {
         let Stream::Invoice(tenant, period) = &record.stream else { return Vec::new() };
         let period = InvoiceKey::Period(tenant.clone(), *period);
-        if let Event::Invoice(invoice::Event::Issued(it)) = &record.event {
-            vec![period, InvoiceKey::Number(it.document.number.clone())]
-        } else {
-            vec![period]
-        }
+        let Event::Invoice(event) = &record.event else { return vec![period] };
+        let document = match event {
+            invoice::Event::Issued(it) => &it.document,
+            invoice::Event::CreditNoteIssued(it) => &it.document,
+            invoice::Event::DebitNoteIssued(it) => &it.document,
+            // These change a document, or come before one.
+            invoice::Event::NumberTaken(_)
+            | invoice::Event::LinesCarried(_)
+            | invoice::Event::PaymentApplied(_)
+            | invoice::Event::Voided(_)
+            | invoice::Event::MarkedUncollectible(_) => return vec![period],
+        };
+        vec![period, InvoiceKey::Number(document.number.clone())]
     }
 
     fn fold(
@@ -163,39 +90,15 @@ impl Projection for InvoiceView {
         key: &InvoiceKey,
         record: &Record,
     ) -> Result<InvoiceRow, FoldError> {
-        let position = record.position;
-        if let (InvoiceKey::Number(_), Stream::Invoice(tenant, period)) = (key, &record.stream) {
-            row.place = Some((tenant.clone(), *period));
-            return Ok(row);
-        }
-        let Event::Invoice(event) = &record.event else { return Ok(row) };
-        match event {
-            invoice::Event::LinesCarried(it) => row.carried.extend(it.lines.iter().cloned()),
-            invoice::Event::Issued(it) => {
-                let mut document = Document::clone(&it.document);
-                let last = std::mem::take(&mut document.lines);
-                document.lines = std::mem::take(&mut row.carried);
-                document.lines.extend(last);
-                let mut invoice = Invoice {
-                    document,
-                    issued_at: record.occurred_at,
-                    due_on: it.due_on,
-                    paid: it.credit_applied,
-                    status: Status::Open,
-                    position,
-                };
-                invoice.status = status_of(&invoice, position)?;
-                row.invoices.push(invoice);
+        let Stream::Invoice(tenant, period) = &record.stream else { return Ok(row) };
+        match key {
+            InvoiceKey::Number(_) => row.place = Some((tenant.clone(), *period)),
+            InvoiceKey::Period(..) => {
+                let documents = row.documents.take();
+                let documents =
+                    documents.unwrap_or_else(|| InvoiceFold::of(tenant.clone(), *period));
+                row.documents = Some(documents.fold(record)?);
             }
-            invoice::Event::PaymentApplied(it) => row.pay(&it.number, it.amount, position)?,
-            invoice::Event::Voided(it) => row.named(&it.number, position)?.status = Status::Voided,
-            invoice::Event::MarkedUncollectible(it) => {
-                row.named(&it.number, position)?.status = Status::Uncollectible;
-            }
-            // Notes stand for themselves; a number is taken in the register, not here.
-            invoice::Event::CreditNoteIssued(_)
-            | invoice::Event::DebitNoteIssued(_)
-            | invoice::Event::NumberTaken(_) => row.carried.clear(),
         }
         Ok(row)
     }

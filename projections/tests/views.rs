@@ -97,6 +97,7 @@ fn an_event_that_cannot_be_folded_stops_its_view_and_says_where() {
     let poison = ledger_core::event::invoice::Voided {
         number: "INV-000099".parse().unwrap(),
         reason: "it never was".parse().unwrap(),
+        is_replaced: false,
     };
     let stream = "invoice-t0.2026-04".parse().unwrap();
     let event = NewEvent { event: Event::from(poison), key: None, ..recorded("t0", "x", 0) };

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 use ledger_core::billing::{
-    self, Basis, Difference, Explanation, InvoiceFold, RegisterFold, Verdict as Audited,
+    self, Difference, Explanation, Heads, RegisterFold, Verdict as Audited, notes_of,
 };
 use ledger_core::event::invoice::{Document, Line};
 use ledger_core::id::{DeploymentSlug, InvoiceNumber, IssuerId, TenantId};
@@ -63,22 +63,24 @@ pub(crate) fn run(dir: &Path, asked: &Asked, out: &mut impl Write) -> Result<Ver
     let reader = directory::reader(dir, &storage)?;
     let unknown =
         || Failure::NoSuchInvoice { issuer: asked.issuer.clone(), invoice: asked.invoice.clone() };
-    let (tenant, period) = place_of(&reader, &issuer, &number)?.ok_or_else(unknown)?;
-    let stream = Stream::Invoice(tenant.clone(), period);
-    let mut fold = InvoiceFold::of(tenant.clone(), period);
-    for record in reader.read_stream(&stream, ReadStream::Forwards(Revision::FIRST))? {
-        fold = fold.fold(&record?)?;
-    }
-    let issued = fold.invoice(&number).ok_or_else(unknown)?;
-    let document = issued.document.clone();
-    let slugs = slugs_of(&reader, &tenant)?;
     let read = |stream: &Stream| reader.read_stream(stream, ReadStream::Forwards(Revision::FIRST));
-    let audit = billing::audit(&tenant, period, &document, slugs.iter().cloned(), read)?;
+    let notes = notes_of(&issuer).map_err(|error| Failure::Argument {
+        text: asked.issuer.clone(),
+        what: "an issuer",
+        why: error.to_string(),
+    })?;
+    let registers = [&issuer, &notes];
+    let (tenant, period) = place_of(&reader, registers, &number)?.ok_or_else(unknown)?;
+    let heads = Heads::read(registers, &tenant, period, read)?;
+    let issued = heads.invoice.document(&number).ok_or_else(unknown)?;
+    let slugs = slugs_of(&reader, &tenant)?;
+    let documented = heads.documented();
+    let audit = billing::audit(&tenant, period, issued, documented, slugs.iter().cloned(), read)?;
     let explanation = match asked.explain {
         false => None,
         true => {
-            let basis = Basis::gather(&tenant, period, slugs, document.folded_to, read)?;
-            Some(billing::explain(&document, &basis)?)
+            let books = heads.gather(slugs, issued.document.folded_to, read)?;
+            Some(billing::explain(issued, &books)?)
         }
     };
     let verdict = if audit.matches { Verdict::Good } else { Verdict::Bad };
@@ -87,9 +89,9 @@ pub(crate) fn run(dir: &Path, asked: &Asked, out: &mut impl Write) -> Result<Ver
         number,
         tenant,
         period,
-        is_void: issued.is_void,
+        is_void: issued.is_void(),
         audit,
-        document,
+        document: issued.document.clone(),
         explanation,
     };
     if asked.json {
@@ -103,16 +105,21 @@ pub(crate) fn run(dir: &Path, asked: &Asked, out: &mut impl Write) -> Result<Ver
 
 fn place_of(
     reader: &LogReader,
-    issuer: &IssuerId,
+    registers: [&IssuerId; 2],
     number: &InvoiceNumber,
 ) -> Result<Option<(TenantId, BillingPeriod)>, Failure> {
-    let mut register = RegisterFold::of(issuer.clone());
-    let stream = Stream::Register(issuer.clone());
-    for record in reader.read_stream(&stream, ReadStream::Forwards(Revision::FIRST))? {
-        register = register.fold(&record?)?;
+    for issuer in registers {
+        let mut register = RegisterFold::of(issuer.clone());
+        let stream = Stream::Register(issuer.clone());
+        for record in reader.read_stream(&stream, ReadStream::Forwards(Revision::FIRST))? {
+            register = register.fold(&record?)?;
+        }
+        let found = register.all().find(|(_, _, taken)| taken.number == *number);
+        if let Some((tenant, period, _)) = found {
+            return Ok(Some((tenant.clone(), period)));
+        }
     }
-    let found = register.all().find(|(_, _, taken)| taken.number == *number);
-    Ok(found.map(|(tenant, period, _)| (tenant.clone(), period)))
+    Ok(None)
 }
 
 /// Every deployment the tenant ever had, by the names of streams.
@@ -204,6 +211,10 @@ fn print_difference(difference: &Difference, out: &mut impl Write) -> Result<(),
         }
         Difference::Totals { issued, made } => {
             writeln!(out, "total: issued {}, the log makes {}", issued.gross, made.gross)?;
+        }
+        Difference::Adjusted { issued, made } => {
+            let (issued, made) = (issued.len(), made.len());
+            writeln!(out, "adjusted: issued for {issued} periods, the log makes {made} of them")?;
         }
         Difference::Sum { lines, gross } => {
             let lines = lines.map_or("no sum".to_owned(), |it| it.to_string());

@@ -4,24 +4,21 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger_core::billing::{
-    self, Basis, Done as Ended, InvoiceFold, Preview, RegisterFold, Rollup, Step, Terms, explain,
+    Ask, Done as Ended, IssueError, IssuedDocument, Preview, explain, preview,
 };
 use ledger_core::cause::in_one_line;
-use ledger_core::fold::FoldError;
-use ledger_core::id::{DeploymentSlug, InvoiceNumber, TenantId};
-use ledger_core::log::{AppendError, EventLog, Position, ReadStream, Record, Revision};
-use ledger_core::stream::Stream;
-use ledger_core::time::BillingPeriod;
-use projections::invoice::{Invoice, Status};
+use ledger_core::event::invoice::DocumentKind;
+use ledger_core::id::{DeploymentSlug, InvoiceNumber, KeyId, Note, TenantId};
+use ledger_core::log::EventLog;
+use ledger_core::money::Money;
+use ledger_core::time::{BillingPeriod, Day};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Caller, Query, Shared, answer, blocking, done, parse_part};
 use crate::app::{App, Done};
+use crate::body::JsonBody;
 use crate::error::ApiError;
-
-/// Steps of one rollup; each takes the process one event further, so a handful always does.
-const STEPS_MAX: usize = 64;
 
 /// Which period is rolled up, and how.
 #[derive(Debug, Deserialize)]
@@ -34,6 +31,12 @@ pub(crate) struct Parameters {
     /// Say what would be issued and issue nothing.
     #[serde(default)]
     dry_run: bool,
+    /// Issue again what changed since.
+    #[serde(default)]
+    force: bool,
+    /// Why; for what is voided or amended.
+    #[serde(default)]
+    reason: Option<Note>,
 }
 
 /// What became of one tenant's period.
@@ -49,140 +52,7 @@ struct RolledUp {
     why: Option<String>,
 }
 
-impl App {
-    /// Folds a whole stream that is read rarely.
-    fn fold_whole<S>(
-        &self,
-        stream: &Stream,
-        initial: S,
-        fold: fn(S, &Record) -> Result<S, FoldError>,
-    ) -> Result<S, ApiError> {
-        let records = self.log.read_stream(stream, ReadStream::Forwards(Revision::FIRST))?;
-        records.into_iter().try_fold(initial, |state, record| {
-            fold(state, &record?).map_err(|error| ApiError::internal(&error))
-        })
-    }
-
-    fn gather(
-        &self,
-        tenant: &TenantId,
-        period: BillingPeriod,
-        slugs: &[DeploymentSlug],
-        up_to: Position,
-    ) -> Result<Basis, ApiError> {
-        Basis::gather(tenant, period, slugs.iter().cloned(), up_to, |stream| {
-            self.log.read_stream(stream, ReadStream::Forwards(Revision::FIRST))
-        })
-        .map_err(|error| ApiError::internal(&error))
-    }
-
-    fn invoice_fold(
-        &self,
-        tenant: &TenantId,
-        period: BillingPeriod,
-    ) -> Result<InvoiceFold, ApiError> {
-        let stream = Stream::Invoice(tenant.clone(), period);
-        let empty = InvoiceFold::of(tenant.clone(), period);
-        self.fold_whole(&stream, empty, InvoiceFold::fold)
-    }
-
-    /// Takes one tenant's period to its invoice, from wherever an earlier attempt left it.
-    pub(crate) fn roll_up(
-        &self,
-        terms: &Terms,
-        tenant: &TenantId,
-        period: BillingPeriod,
-        slugs: &[DeploymentSlug],
-    ) -> Result<Result<Ended, String>, ApiError> {
-        let issuer = &self.settings.issuer;
-        let mut basis: Option<Basis> = None;
-        for _ in 0..STEPS_MAX {
-            let register = self.fold_whole(
-                &Stream::Register(issuer.clone()),
-                RegisterFold::of(issuer.clone()),
-                RegisterFold::fold,
-            )?;
-            let invoice = self.invoice_fold(tenant, period)?;
-            let rollup = Rollup {
-                terms,
-                register: &register,
-                invoice: &invoice,
-                basis: basis.as_ref(),
-                now: self.now(),
-            };
-            match billing::next(&rollup) {
-                Ok(Step::Gather(up_to)) => {
-                    let up_to = up_to.unwrap_or_else(|| self.log.head());
-                    basis = Some(self.gather(tenant, period, slugs, up_to)?);
-                }
-                // Whatever the log says of duplicates and revisions, the next step sees.
-                Ok(Step::Append(append)) => match self.log.append_blocking(*append) {
-                    Ok(_)
-                    | Err(
-                        AppendError::WrongRevision { .. }
-                        | AppendError::Conflict { .. }
-                        | AppendError::PartlyRecorded { .. },
-                    ) => (),
-                    Err(error) => return Err(error.into()),
-                },
-                Ok(Step::Done(ended)) => return Ok(Ok(ended)),
-                Err(error) => return Ok(Err(in_one_line(&error))),
-            }
-        }
-        let detail = format!("{period} of {tenant} is being rolled up by others");
-        Err(ApiError::Unavailable { code: "busy", detail, retry_after_s: 1 })
-    }
-
-    /// How this installation prints invoices.
-    pub(crate) fn terms(&self, actor: ledger_core::id::Actor) -> Terms {
-        Terms {
-            issued_by: self.settings.issued_by.clone(),
-            tax_words: vec!["Tax invoice".parse().expect("two words are a label")],
-            number_prefix: self.settings.invoice_prefix.clone(),
-            due_days: self.settings.due_days,
-            actor,
-        }
-    }
-
-    /// Finishes what an earlier life began: numbers that were taken and have no document.
-    pub(crate) fn resume_rollups(&self, actor: ledger_core::id::Actor) -> Result<(), ApiError> {
-        let issuer = &self.settings.issuer;
-        let register = self.fold_whole(
-            &Stream::Register(issuer.clone()),
-            RegisterFold::of(issuer.clone()),
-            RegisterFold::fold,
-        )?;
-        let terms = self.terms(actor);
-        for (tenant, period, taken) in register.all() {
-            let invoice = self.invoice_fold(tenant, period)?;
-            if invoice.invoice(&taken.number).is_some() || invoice.notes().contains(&taken.number) {
-                continue;
-            }
-            let slugs = self.slugs_of(tenant, taken.position)?;
-            match self.roll_up(&terms, tenant, period, &slugs)? {
-                Ok(_) => tracing::info!(%tenant, %period, number = %taken.number, "finished"),
-                Err(why) => {
-                    tracing::error!(%tenant, %period, number = %taken.number, %why, "not finished");
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A tenant's deployments, at least those of a position.
-    fn slugs_of(
-        &self,
-        tenant: &TenantId,
-        up_to: Position,
-    ) -> Result<Vec<DeploymentSlug>, ApiError> {
-        let scope = self.everything();
-        self.views.wait_for(up_to, std::time::Duration::from_secs(60));
-        let (mut tenants, _) = self.views.tenants(&scope)?;
-        Ok(tenants.remove(tenant).unwrap_or_default())
-    }
-}
-
-/// `POST /invoices/rollup?period=&dry_run=`
+/// `POST /invoices/rollup?period=&dry_run=&force=&reason=`
 pub(crate) async fn rollup(
     State(app): State<Shared>,
     caller: Caller,
@@ -199,15 +69,22 @@ pub(crate) async fn rollup(
         }
         let (tenants, _) = app.views.tenants(&scope)?;
         let terms = app.terms(caller.principal.actor());
+        let given = parameters.reason.clone();
+        let reason = given.unwrap_or_else(|| "rolled up again".parse().expect("it is short"));
+        let ask = match parameters.force {
+            true => Ask::Force { reason: &reason },
+            false => Ask::RollUp,
+        };
         let mut data = Vec::new();
         for (tenant, slugs) in tenants {
             if parameters.tenant.as_ref().is_some_and(|only| *only != tenant) {
                 continue;
             }
             data.push(match parameters.dry_run {
-                true => preview(&app, tenant, parameters.period, &slugs)?,
+                true => previewed(&app, tenant, parameters.period, &slugs)?,
                 false => {
-                    let ended = app.roll_up(&terms, &tenant, parameters.period, &slugs)?;
+                    let of = (&tenant, parameters.period);
+                    let ended = app.run_errand(&terms, of, &slugs, ask)?;
                     rolled_up(tenant, ended)
                 }
             });
@@ -221,40 +98,43 @@ pub(crate) async fn rollup(
     .await
 }
 
-fn rolled_up(tenant: TenantId, ended: Result<Ended, String>) -> RolledUp {
+fn rolled_up(tenant: TenantId, ended: Result<Ended, IssueError>) -> RolledUp {
     let (status, number, why) = match ended {
         Ok(Ended::Issued(number)) => ("issued", Some(number), None),
         Ok(Ended::Voided(number)) => ("voided", Some(number), None),
         Ok(Ended::NoLines) => ("no_lines", None, None),
+        Ok(Ended::WrittenOff(number)) => ("uncollectible", Some(number), None),
         Ok(Ended::Internal) => ("internal", None, None),
-        Err(why) => ("refused", None, Some(why)),
+        Ok(Ended::Finished) => ("finished", None, None),
+        Err(error) => ("refused", None, Some(in_one_line(&error))),
     };
     RolledUp { tenant, status, number, preview: None, why }
 }
 
-fn preview(
+fn previewed(
     app: &App,
     tenant: TenantId,
     period: BillingPeriod,
     slugs: &[DeploymentSlug],
 ) -> Result<RolledUp, ApiError> {
-    let basis = app.gather(&tenant, period, slugs, app.log.head())?;
+    let books = app.books(&app.heads(&tenant, period)?, slugs, app.log.head())?;
     let until = app.now().min(period.ends_at());
     let before = match period.previous() {
-        Some(before) => Some(app.invoice_fold(&tenant, before)?),
+        Some(before) => Some(app.heads(&tenant, before)?.invoice),
         None => None,
     };
-    let previewed = billing::preview(&basis, until, before.as_ref());
+    let previewed = preview(&books, until, before.as_ref());
     Ok(match previewed {
-        Ok(Preview { priced, last_month, difference }) => RolledUp {
+        Ok(Preview { composed, last_month, difference }) => RolledUp {
             tenant,
             status: "preview",
             number: None,
             preview: Some(json!({
-                "lines": priced.lines.iter().map(|it| &it.line).collect::<Vec<_>>(),
-                "subtotal": priced.subtotal,
-                "tax": priced.tax,
-                "total": priced.total,
+                "lines": composed.lines.iter().map(|it| &it.line).collect::<Vec<_>>(),
+                "adjusted": composed.adjusted,
+                "subtotal": composed.totals.net,
+                "tax": composed.totals.tax,
+                "total": composed.totals.gross,
                 "last_month": last_month,
                 "difference": difference,
             })),
@@ -270,13 +150,17 @@ fn preview(
     })
 }
 
-fn body_of(tenant: &TenantId, it: &Invoice, today: ledger_core::time::Day) -> Value {
-    let is_overdue = it.status == Status::Open && it.due_on < today;
+fn body_of(tenant: &TenantId, it: &IssuedDocument, today: Day) -> Value {
     json!({
         "number": it.document.number,
+        "kind": match it.kind {
+            DocumentKind::Invoice => "invoice",
+            DocumentKind::CreditNote => "credit_note",
+            DocumentKind::DebitNote => "debit_note",
+        },
         "tenant": tenant,
-        "status": it.status,
-        "overdue": is_overdue,
+        "status": it.state(),
+        "overdue": it.is_overdue(today),
         "issued_at": it.issued_at,
         "due_on": it.due_on,
         "issuer": it.document.issuer,
@@ -284,10 +168,18 @@ fn body_of(tenant: &TenantId, it: &Invoice, today: ledger_core::time::Day) -> Va
         "issued_to": it.document.issued_to,
         "words": it.document.words,
         "lines": it.document.lines,
+        "adjusted": it.document.adjusted,
         "subtotal": it.document.totals.net,
         "tax": it.document.totals.tax,
         "total": it.document.totals.gross,
         "paid": it.paid,
+        "credit_applied": it.credit_applied,
+        "credited": it.credited,
+        "to_credit": it.to_credit,
+        "due": it.due,
+        "amends": it.amends,
+        "replaces": it.replaces,
+        "reason": it.reason,
         "rules": it.document.rules,
         "folded_to": it.document.folded_to,
         "position": it.position,
@@ -317,7 +209,7 @@ pub(crate) async fn show(
     let number: InvoiceNumber = parse_part(&number)?;
     blocking(move || {
         let found = app.views.invoice(&scope, &number)?;
-        Ok(answer(body_of(&found.tenant, &found.invoice, app.now().day()), found.position))
+        Ok(answer(body_of(&found.tenant, &found.issued, app.now().day()), found.position))
     })
     .await
 }
@@ -332,11 +224,97 @@ pub(crate) async fn explain_one(
     let number: InvoiceNumber = parse_part(&number)?;
     blocking(move || {
         let found = app.views.invoice(&scope, &number)?;
-        let document = &found.invoice.document;
-        let slugs = app.slugs_of(&found.tenant, document.folded_to)?;
-        let basis = app.gather(&found.tenant, found.period, &slugs, document.folded_to)?;
-        let explained = explain(document, &basis).map_err(|error| ApiError::internal(&error))?;
+        let folded_to = found.issued.document.folded_to;
+        let slugs = app.slugs_of(&found.tenant, folded_to)?;
+        let heads = app.heads(&found.tenant, found.period)?;
+        let books = app.books(&heads, &slugs, folded_to)?;
+        let explained = explain(&found.issued, &books);
+        let explained = explained.map_err(|error| ApiError::internal(&error))?;
         Ok(answer(explained, found.position))
     })
     .await
+}
+
+/// Why an invoice is voided.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VoidBody {
+    reason: Note,
+}
+
+/// `POST /invoices/{number}/void`
+pub(crate) async fn void(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(number): Path<String>,
+    JsonBody { value: body }: JsonBody<VoidBody>,
+) -> Result<Response, ApiError> {
+    let number: InvoiceNumber = parse_part(&number)?;
+    blocking(move || {
+        let ask = Ask::Void { number: &number, reason: &body.reason };
+        changed(&app, &caller, &number, ask, StatusCode::OK)
+    })
+    .await
+}
+
+/// What is given back on an invoice, and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreditNoteBody {
+    amount: Money,
+    reason: Note,
+}
+
+/// `POST /invoices/{number}/credit-notes`
+pub(crate) async fn credit_note(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(number): Path<String>,
+    JsonBody { value: body }: JsonBody<CreditNoteBody>,
+) -> Result<Response, ApiError> {
+    let number: InvoiceNumber = parse_part(&number)?;
+    blocking(move || {
+        let key = match &caller.key {
+            Some(key) => key.clone(),
+            None => unrepeated(&app),
+        };
+        let CreditNoteBody { amount, reason } = &body;
+        let ask = Ask::Concede { key: &key, number: &number, amount: *amount, reason };
+        changed(&app, &caller, &number, ask, StatusCode::CREATED)
+    })
+    .await
+}
+
+/// A command without a key of its own: nobody asks for the same by it again.
+fn unrepeated(app: &App) -> KeyId {
+    let text = format!("{}.{}", app.now(), app.log.head());
+    KeyId::new(&text).expect("an instant and a position are short")
+}
+
+/// Does something to a document, and shows it as it is then.
+fn changed(
+    app: &App,
+    caller: &Caller,
+    number: &InvoiceNumber,
+    ask: Ask<'_>,
+    status: StatusCode,
+) -> Result<Response, ApiError> {
+    let scope = caller.principal.operate()?;
+    app.views.wait_for(app.log.head(), super::PATIENCE);
+    let found = app.views.invoice(&scope, number)?;
+    let slugs = app.slugs_of(&found.tenant, app.log.head())?;
+    let terms = app.terms(caller.principal.actor());
+    let of = (&found.tenant, found.period);
+    let ended = app.run_errand(&terms, of, &slugs, ask)?.map_err(|error| match error {
+        IssueError::Refused(refusal) => ApiError::refused(&refusal, Map::new()),
+        other => ApiError::internal(&other),
+    })?;
+    let named = match &ended {
+        Ended::Issued(number) | Ended::Voided(number) | Ended::WrittenOff(number) => number,
+        Ended::NoLines | Ended::Internal | Ended::Finished => number,
+    };
+    let invoice = app.heads(&found.tenant, found.period)?.invoice;
+    let issued = invoice.document(named).ok_or(ApiError::NotFound)?;
+    let made = Done { records: Vec::new(), position: app.log.head(), is_repeat: false };
+    Ok(done(status, body_of(&found.tenant, issued, app.now().day()), &made))
 }

@@ -9,9 +9,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::explain::{kind_word, paired};
-use super::issue::totals;
-use super::{Basis, BasisError, GatherError};
-use crate::event::invoice::{Document, Line, Totals};
+use super::issue::recomposed;
+use super::issued::IssuedDocument;
+use super::{BasisError, Books, GatherError};
+use crate::event::invoice::{Adjusted, Line, Totals};
 use crate::id::{DeploymentSlug, TenantId};
 use crate::log::{Position, ReadError, Records, Revision};
 use crate::money::Money;
@@ -78,6 +79,13 @@ pub enum Difference {
         /// As the log makes them.
         made: Box<Totals>,
     },
+    /// What is said to be corrected of other periods is not what the log makes.
+    Adjusted {
+        /// As it was issued.
+        issued: Vec<Adjusted>,
+        /// As the log makes it.
+        made: Vec<Adjusted>,
+    },
     /// The lines of the invoice do not add up to its own total.
     Sum {
         /// What its lines add up to, where they add up at all.
@@ -103,6 +111,8 @@ pub enum LinePart {
     Taxable,
     /// Whether credit had paid for it.
     Settled,
+    /// Which line it corrects.
+    Original,
     /// Which records it was made from.
     Sources,
     /// What those records say.
@@ -153,26 +163,28 @@ pub enum AuditError {
     },
 }
 
-/// Audits an issued document. `read` gives a stream from its first record on. The deployments that
-/// its lines or its usage name are looked at by themselves; any others that are given must have
-/// been without a charge.
+/// Audits an issued document: an invoice with all it adjusts, or a note. `read` gives a stream from
+/// its first record on, `documented` are the periods for which the tenant has documents. The
+/// deployments that its lines or its usage name are looked at by themselves; any others that are
+/// given must have been without a charge.
 pub fn audit(
     tenant: &TenantId,
     period: BillingPeriod,
-    document: &Document,
+    issued: &IssuedDocument,
+    documented: impl IntoIterator<Item = BillingPeriod>,
     deployments: impl IntoIterator<Item = DeploymentSlug>,
     mut read: impl FnMut(&Stream) -> Result<Records, ReadError>,
 ) -> Result<Verdict, AuditError> {
+    let document = &issued.document;
     let named = document.lines.iter().filter_map(|it| it.deployment.clone());
     let deployments = named.chain(deployments).collect::<Vec<_>>();
     let folded_to = document.folded_to;
-    let basis = Basis::gather(tenant, period, deployments, folded_to, &mut read);
-    let basis = basis.map_err(AuditError::Gather)?;
-    let priced = basis.price(document.rules, period.ends_at()).map_err(AuditError::Price)?;
-    let made_totals = totals(&priced);
+    let books = Books::gather(tenant, period, documented, deployments, folded_to, &mut read);
+    let books = books.map_err(AuditError::Gather)?;
+    let made = recomposed(issued, &books).map_err(AuditError::Price)?;
     let mut quotes = Quotes { folded_to, read: &mut read };
     let mut differences = Vec::new();
-    let (pairs, missing) = paired(&document.lines, priced.lines);
+    let (pairs, missing) = paired(&document.lines, made.lines);
     for (number, (issued, made)) in (1..).zip(document.lines.iter().zip(pairs)) {
         let Some(Priced { line: made, .. }) = made else {
             let (issued, found) = (Box::new(issued.clone()), quotes.of(issued)?);
@@ -190,9 +202,13 @@ pub fn audit(
         let found = quotes.of(&line)?;
         differences.push(Difference::LineMissing { made: Box::new(line), found });
     }
-    if document.totals != made_totals {
-        let (issued, made) = (Box::new(document.totals.clone()), Box::new(made_totals));
+    if document.totals != made.totals {
+        let (issued, made) = (Box::new(document.totals.clone()), Box::new(made.totals));
         differences.push(Difference::Totals { issued, made });
+    }
+    if document.adjusted != made.adjusted {
+        let (issued, made) = (document.adjusted.clone(), made.adjusted);
+        differences.push(Difference::Adjusted { issued, made });
     }
     let gross = document.totals.gross;
     let lines = Money::sum(gross.currency(), document.lines.iter().map(|it| it.amount)).ok();
@@ -216,6 +232,7 @@ fn differing(issued: &Line, made: &Line) -> Vec<LinePart> {
         (LinePart::Amount, issued.amount == made.amount),
         (LinePart::Taxable, issued.taxable == made.taxable),
         (LinePart::Settled, issued.settled == made.settled),
+        (LinePart::Original, issued.original == made.original),
         (LinePart::Sources, issued.provenance.sources == made.provenance.sources),
         (LinePart::Digest, issued.provenance.sha256 == made.provenance.sha256),
     ];
@@ -295,6 +312,15 @@ impl fmt::Display for Difference {
                 }
                 Ok(())
             }
+            Self::Adjusted { issued, made } => {
+                writeln!(f, "what is adjusted differs")?;
+                for (word, it) in [("issued:", issued), ("made:  ", made)] {
+                    for Adjusted { period, totals: Totals { net, tax, gross } } in it {
+                        writeln!(f, "  {word} {period}: net {net}, tax {tax}, gross {gross}")?;
+                    }
+                }
+                Ok(())
+            }
             Self::Sum { lines: Some(lines), gross } => {
                 writeln!(f, "the lines add up to {lines}, not to {gross}")
             }
@@ -330,6 +356,7 @@ fn words(parts: &[LinePart]) -> String {
         LinePart::Amount => "amount",
         LinePart::Taxable => "taxability",
         LinePart::Settled => "settlement",
+        LinePart::Original => "original",
         LinePart::Sources => "sources",
         LinePart::Digest => "digest",
     };

@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::event::EncodeError;
-use crate::event::invoice::{Provenance, SourceSpan};
+use crate::event::invoice::{Line, Provenance, SourceSpan};
 use crate::id::{KeyScope, Sha256Digest};
 use crate::log::{Record, Revision};
+use crate::price::Priced;
 use crate::proof::{LeafBody, LeafError, LeafKey};
 use crate::stream::Stream;
 
@@ -125,11 +126,28 @@ impl Digests {
         Ok(Some(Sha256Digest::from_bytes(hash.finalize().into())))
     }
 
+    /// Takes in all of the others.
+    pub(super) fn extend(&mut self, others: Self) {
+        for (stream, digests) in others.0 {
+            self.0.entry(stream).or_default().extend(digests);
+        }
+    }
+
+    /// The lines of one document, each with the digest of what it was made from.
+    pub(super) fn seal_all(&self, lines: Vec<Priced>) -> Result<Vec<Priced>, RecordMissing> {
+        let mut named = BTreeSet::new();
+        let seal = |it: Priced| {
+            let provenance = self.seal(it.line.provenance, &mut named)?;
+            Ok(Priced { line: Line { provenance, ..it.line }, ..it })
+        };
+        lines.into_iter().map(seal).collect()
+    }
+
     /// A line's provenance, with few enough spans for an event and the digest filled in.
     ///
     /// A tax or a discount rests on all lines before it, and so on the streams that those `named`;
     /// where they are more than one line holds, it names what it adds to them.
-    pub(super) fn seal(
+    fn seal(
         &self,
         provenance: Provenance,
         named: &mut BTreeSet<Stream>,

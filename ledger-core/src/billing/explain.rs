@@ -8,12 +8,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Basis, BasisError};
-use crate::event::invoice::{Document, Line, LineKind, Totals};
+use super::issue::recomposed;
+use super::issued::IssuedDocument;
+use super::{BasisError, Books, Composed};
+use crate::event::invoice::{Adjusted, Line, LineKind, Totals};
 use crate::id::{DeploymentSlug, InvoiceNumber, ResourceKind, TenantId};
 use crate::log::Position;
 use crate::money::{Quantity, Ratio};
-use crate::price::{self, Priced, Rule, Sources, Step};
+use crate::price::{Priced, Rule, Sources, Step};
 use crate::time::BillingPeriod;
 
 /// Everything behind an invoice.
@@ -34,6 +36,8 @@ pub struct Explanation {
     pub lines: Vec<ExplainedLine>,
     /// What they add up to.
     pub totals: Totals,
+    /// The part of it that corrects other documents.
+    pub adjusted: Vec<Adjusted>,
     /// Usage that nothing prices: billed nothing.
     pub unpriced: Vec<UnpricedUsage>,
     /// Usage beyond caps: billed nothing.
@@ -77,10 +81,10 @@ pub struct CappedUsage {
     pub quantity: Ratio,
 }
 
-/// Explains an invoice from what it rests on, gathered up to where it was folded to.
-pub fn explain(document: &Document, basis: &Basis) -> Result<Explanation, BasisError> {
-    let price::Document { lines, unpriced, capped, .. } =
-        basis.price(document.rules, basis.period.ends_at())?;
+/// Explains a document from what it rests on, gathered up to where it was folded to.
+pub fn explain(issued: &IssuedDocument, books: &Books) -> Result<Explanation, BasisError> {
+    let document = &issued.document;
+    let Composed { lines, unpriced, capped, .. } = recomposed(issued, books)?;
     let (pairs, _) = paired(&document.lines, lines);
     let explained = |(line, priced): (&Line, Option<Priced>)| ExplainedLine {
         step: priced.filter(|it| it.line.amount == line.amount).map(|it| it.explain),
@@ -88,12 +92,13 @@ pub fn explain(document: &Document, basis: &Basis) -> Result<Explanation, BasisE
     };
     Ok(Explanation {
         number: document.number.clone(),
-        tenant: basis.tenant.tenant().clone(),
-        period: basis.period,
+        tenant: books.basis.tenant.tenant().clone(),
+        period: books.basis.period,
         rules: document.rules,
         folded_to: document.folded_to,
         lines: document.lines.iter().zip(pairs).map(explained).collect(),
         totals: document.totals.clone(),
+        adjusted: document.adjusted.clone(),
         unpriced: unpriced
             .into_iter()
             .map(|it| UnpricedUsage {
@@ -117,7 +122,8 @@ pub fn explain(document: &Document, basis: &Basis) -> Result<Explanation, BasisE
 /// What makes two lines the same line, whatever they come to. Among several such, order counts.
 fn identity(line: &Line) -> impl PartialEq + '_ {
     let about = (line.kind, &line.resource_kind, &line.deployment, &line.description);
-    (about, line.starts_on, line.ends_on, line.adjusts)
+    let original = line.original.as_ref().map(|it| it.kind);
+    (about, line.starts_on, line.ends_on, line.adjusts, original, line.settled)
 }
 
 /// For each issued line the one that the log makes in its place; then those that have no place.
@@ -155,7 +161,18 @@ impl fmt::Display for Explanation {
         writeln!(f, "{number} of {tenant} for {period}, rules {rules}, known to {folded_to}")?;
         for (place, ExplainedLine { line, step }) in self.lines.iter().enumerate() {
             let (kind, what) = (kind_word(line.kind), &line.description);
-            writeln!(f, "{}. {kind}: {what} = {}", place + 1, line.amount)?;
+            write!(f, "{}. {kind}: {what}", place + 1)?;
+            if let (Some(period), Some(original)) = (line.adjusts, &line.original) {
+                write!(f, " ({} of {period}", kind_word(original.kind))?;
+                if let Some(number) = &original.number {
+                    write!(f, ", {number}")?;
+                }
+                if let Some(line) = original.line {
+                    write!(f, " line {line}")?;
+                }
+                write!(f, ")")?;
+            }
+            writeln!(f, " = {}", line.amount)?;
             match step {
                 Some(step) => write_step(f, step, 1)?,
                 None => writeln!(f, "  the log makes no such line")?,
@@ -167,6 +184,9 @@ impl fmt::Display for Explanation {
         }
         for CappedUsage { kind, quantity, .. } in &self.capped {
             writeln!(f, "beyond the cap: {quantity} of {kind}")?;
+        }
+        for Adjusted { period, totals: Totals { net, tax, gross } } in &self.adjusted {
+            writeln!(f, "of it adjusts {period}: net {net}, tax {tax}, gross {gross}")?;
         }
         let Totals { net, tax, gross } = &self.totals;
         writeln!(f, "net {net}, tax {tax}, gross {gross}")

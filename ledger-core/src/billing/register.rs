@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
-use crate::event::invoice::{self, DocumentKind};
+use crate::event::invoice::{self, DocumentKind, Purpose};
 use crate::fold::{FoldError, Reached};
 use crate::id::{EventId, IdError, InvoiceNumber, IssuerId, TenantId};
 use crate::log::{Position, Record};
@@ -32,6 +32,8 @@ pub struct Taken {
     pub number: InvoiceNumber,
     /// What it is for.
     pub document: DocumentKind,
+    /// What the document is to hold.
+    pub purpose: Purpose,
     /// The record that took it: the document is of all that was known by then.
     pub position: Position,
     /// That record's id: the document's cause.
@@ -58,6 +60,7 @@ impl RegisterFold {
                 periods.entry(it.period).or_default().push(Taken {
                     number: it.number.clone(),
                     document: it.document,
+                    purpose: it.purpose.clone(),
                     position: record.position,
                     id: record.id,
                     at: record.occurred_at,
@@ -88,6 +91,21 @@ impl RegisterFold {
     /// The numbers taken for a tenant's period, in order.
     pub fn taken(&self, tenant: &TenantId, period: BillingPeriod) -> &[Taken] {
         self.taken.get(tenant).and_then(|it| it.get(&period)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The periods of a tenant for which numbers were taken, in order.
+    pub fn periods(&self, tenant: &TenantId) -> impl Iterator<Item = BillingPeriod> + '_ {
+        self.taken.get(tenant).into_iter().flat_map(|it| it.keys().copied())
+    }
+
+    /// The number that a command took, known again by the id that its key makes.
+    pub fn taken_by(
+        &self,
+        tenant: &TenantId,
+        period: BillingPeriod,
+        id: &EventId,
+    ) -> Option<&Taken> {
+        self.taken(tenant, period).iter().find(|it| it.id == *id)
     }
 
     /// All numbers taken: what start-up goes through to finish what is unfinished.

@@ -8,14 +8,16 @@ use crate::event::account::{
     Party, Settlement, TaxBasis, TaxProfileSet, TaxTerms, TenantRegistered,
 };
 use crate::event::deployment::{AddonAttached, Beginning, Created, Subscribed};
-use crate::event::invoice::LineKind;
+use crate::event::invoice::{Line, LineKind};
 use crate::event::{Event, catalog, usage};
 use crate::id::{Actor, DeploymentSlug, EventId, LedgerId, Role};
 use crate::log::{NewEvent, Revision};
 use crate::money::{Currency, Rounding};
 use crate::price::Document;
 
+mod adjusting;
 mod answers;
+mod asks;
 mod audits;
 mod process;
 mod properties;

@@ -16,7 +16,7 @@ use crate::time::{BillingPeriod, Day};
 
 mod line;
 
-pub use line::{Line, LineKind, Provenance, SourceSpan};
+pub use line::{Line, LineKind, Original, Provenance, SourceSpan};
 
 event_family! {
     /// What was charged.
@@ -45,6 +45,33 @@ pub struct NumberTaken {
     pub tenant: TenantId,
     /// Of which period.
     pub period: BillingPeriod,
+    /// What the document is to hold, so that whoever finishes it needs nothing else.
+    pub purpose: Purpose,
+}
+
+/// What a numbered document is to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Purpose {
+    /// The price of the period, and what earlier ones turned out to be.
+    Period,
+    /// What the period turned out to be less what was issued for it.
+    Difference {
+        /// The invoice that stands.
+        amends: InvoiceNumber,
+        /// Why.
+        reason: Note,
+    },
+    /// An amount that an operator gives back.
+    Concession {
+        /// The invoice it is given on.
+        amends: InvoiceNumber,
+        /// How much, tax included.
+        amount: Money,
+        /// Why.
+        reason: Note,
+    },
 }
 
 /// What a number is for.
@@ -82,7 +109,8 @@ pub struct Issued {
     pub document: Box<Document>,
     /// The last day to pay.
     pub due_on: Day,
-    /// Credit applied at issue: a payment, not a discount.
+    /// Credit applied at issue: a payment, not a discount. Below zero where the invoice asks for
+    /// less than nothing: that went to credit.
     pub credit_applied: Money,
     /// The voided invoice it takes the place of.
     pub replaces: Option<InvoiceNumber>,
@@ -111,6 +139,9 @@ pub struct Document {
     pub tax: Option<TaxTerms>,
     /// What its lines add up to.
     pub totals: Totals,
+    /// The part of the totals that corrects other documents, by the period corrected.
+    #[cfg_attr(feature = "testing", proptest(strategy = "crate::testing::events::few()"))]
+    pub adjusted: Vec<Adjusted>,
     /// The rules it was priced by; an audit uses the same.
     pub rules: u16,
     /// How much of the log it knew.
@@ -128,6 +159,17 @@ pub struct Totals {
     pub tax: Money,
     /// Both.
     pub gross: Money,
+}
+
+/// What a document corrects of a period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
+#[serde(deny_unknown_fields)]
+pub struct Adjusted {
+    /// Which period.
+    pub period: BillingPeriod,
+    /// What the adjusting lines add up to.
+    pub totals: Totals,
 }
 
 /// Money came in for an invoice.
@@ -173,6 +215,8 @@ pub struct Voided {
     pub number: InvoiceNumber,
     /// Why.
     pub reason: Note,
+    /// Whether a new number takes its place.
+    pub is_replaced: bool,
 }
 
 /// Nobody expects it to be paid.
@@ -191,10 +235,12 @@ pub struct MarkedUncollectible {
 #[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
 #[serde(deny_unknown_fields)]
 pub struct CreditNoteIssued {
-    /// The document; its totals are below zero.
+    /// The document; it asks for less than nothing.
     pub document: Box<Document>,
     /// The document it changes, where it changes one.
     pub amends: Option<InvoiceNumber>,
+    /// What of it went to the tenant's credit; the rest lowers what is due of what it changes.
+    pub to_credit: Money,
     /// Why.
     pub reason: Note,
 }

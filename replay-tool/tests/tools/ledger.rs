@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ledger_core::billing::{self, Basis, InvoiceFold, RegisterFold, Rollup, Step, Terms};
+use ledger_core::billing::{self, Ask, Errand, Heads, Step, Terms, notes_of};
 use ledger_core::event::{Event, invoice};
 use ledger_core::id::{Actor, DeploymentSlug, IssuerId, Role, TenantId};
 use ledger_core::log::embedded::{EmbeddedLog, Options, Threads};
@@ -151,37 +151,29 @@ impl Ledger {
                 "name": "Reseller", "address": [], "tax_number": null}))
             .unwrap(),
             tax_words: Vec::new(),
+            note_words: Vec::new(),
             number_prefix: Terms::NUMBER_PREFIX.to_owned(),
             due_days: Terms::DUE_DAYS,
             actor: Actor { who: "rollup".parse().unwrap(), role: Role::System },
         };
-        let mut basis = None;
+        let notes = notes_of(&issuer).unwrap();
+        let mut books = None;
         loop {
             let records = |stream: &Stream| {
                 self.log.read_stream(stream, ReadStream::Forwards(Revision::FIRST))
             };
-            let mut register = RegisterFold::of(issuer.clone());
-            for record in records(&Stream::Register(issuer.clone())).unwrap() {
-                register = register.fold(&record.unwrap()).unwrap();
-            }
-            let mut invoice = InvoiceFold::of(tenant.clone(), period);
-            for record in records(&Stream::Invoice(tenant.clone(), period)).unwrap() {
-                invoice = invoice.fold(&record.unwrap()).unwrap();
-            }
-            let now = "2026-06-01T00:00:00Z".parse().unwrap();
-            let basis_known = basis.as_ref();
-            let rollup = Rollup {
+            let heads = Heads::read([&issuer, &notes], &tenant, period, records).unwrap();
+            let errand = Errand {
+                ask: Ask::RollUp,
                 terms: &terms,
-                register: &register,
-                invoice: &invoice,
-                basis: basis_known,
-                now,
+                heads: &heads,
+                books: books.as_ref(),
+                now: "2026-06-01T00:00:00Z".parse().unwrap(),
             };
-            match billing::next(&rollup).unwrap() {
+            match billing::next(&errand).unwrap() {
                 Step::Gather(up_to) => {
                     let up_to = up_to.unwrap_or_else(|| self.log.head());
-                    let gathered = Basis::gather(&tenant, period, [slug.clone()], up_to, records);
-                    basis = Some(gathered.unwrap());
+                    books = Some(heads.gather([slug.clone()], up_to, records).unwrap());
                 }
                 Step::Append(append) => {
                     let mut append = *append;

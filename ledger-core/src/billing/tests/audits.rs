@@ -3,19 +3,41 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::process::APRIL;
 use super::*;
-use crate::event::invoice::Document as Issued;
 use crate::testing;
 
 impl Ledger {
-    pub(super) fn issued(&self, tenant: &str, period: &str) -> Issued {
-        let invoices = self.invoices_of(&parsed(tenant), parsed(period));
-        invoices.standing().unwrap().document.clone()
+    pub(super) fn issued(&self, tenant: &str, period: &str) -> IssuedDocument {
+        self.invoices_of(tenant, period).rolled_up().unwrap().clone()
     }
 
     pub(super) fn audit(&self, tenant: &str, period: &str) -> Result<Verdict, AuditError> {
-        let document = self.issued(tenant, period);
-        audit(&parsed(tenant), parsed(period), &document, [], |it| self.read(it))
+        self.audit_of((tenant, period), &self.issued(tenant, period), &[])
+    }
+
+    /// Audits a document of a period.
+    pub(super) fn audit_of(
+        &self,
+        (tenant, period): (&str, &str),
+        document: &IssuedDocument,
+        deployments: &[&str],
+    ) -> Result<Verdict, AuditError> {
+        let documented = self.heads(tenant, period).documented().collect::<Vec<_>>();
+        let deployments = deployments.iter().map(|it| parsed(it));
+        let (tenant, period) = (parsed(tenant), parsed(period));
+        audit(&tenant, period, document, documented, deployments, |it| self.read(it))
+    }
+
+    /// Explains a document of a period.
+    pub(super) fn explain(
+        &self,
+        (tenant, period): (&str, &str),
+        it: &IssuedDocument,
+    ) -> Explanation {
+        let heads = self.heads(tenant, period);
+        let (deployments, up_to) = (self.deployments(tenant), it.document.folded_to);
+        explain(it, &heads.gather(deployments, up_to, |it| self.read(it)).unwrap()).unwrap()
     }
 }
 
@@ -88,12 +110,9 @@ fn a_record_that_says_the_same_otherwise_is_found_by_its_digest() {
 fn a_document_is_held_to_its_lines_and_the_log_to_the_document() {
     let ledger = april();
     let whole = ledger.issued("acme", "2026-04");
-    let check = |document: &Issued| {
-        let (tenant, period) = (parsed("acme"), parsed("2026-04"));
-        audit(&tenant, period, document, [parsed("shop")], |it| ledger.read(it))
-    };
+    let check = |document: &IssuedDocument| ledger.audit_of(APRIL, document, &["shop"]);
     let mut cut = whole.clone();
-    cut.lines.remove(1);
+    cut.document.lines.remove(1);
     let verdict = check(&cut).unwrap();
     let is_missing = |it: &Difference| {
         let Difference::LineMissing { made, .. } = it else { return false };
@@ -103,14 +122,14 @@ fn a_document_is_held_to_its_lines_and_the_log_to_the_document() {
     assert!(verdict.differences.iter().any(|it| matches!(it, Difference::Sum { .. })));
 
     let mut grown = whole.clone();
-    let twice = grown.lines[1].clone();
-    grown.lines.push(twice);
+    let twice = grown.document.lines[1].clone();
+    grown.document.lines.push(twice);
     let verdict = check(&grown).unwrap();
     let is_extra = |it: &Difference| matches!(it, Difference::LineTooMany { number: 5, .. });
     assert!(verdict.differences.iter().any(is_extra), "{verdict}");
 
     let mut empty = whole.clone();
-    empty.lines.clear();
+    empty.document.lines.clear();
     assert_eq!(check(&empty).unwrap().differences.len(), 5);
     assert!(check(&whole).unwrap().matches);
 }
@@ -119,9 +138,8 @@ fn a_document_is_held_to_its_lines_and_the_log_to_the_document() {
 fn rules_nobody_knows_are_no_verdict() {
     let ledger = april();
     let mut document = ledger.issued("acme", "2026-04");
-    document.rules = 999;
-    let (tenant, period) = (parsed("acme"), parsed("2026-04"));
-    let error = audit(&tenant, period, &document, [], |it| ledger.read(it)).unwrap_err();
+    document.document.rules = 999;
+    let error = ledger.audit_of(APRIL, &document, &[]).unwrap_err();
     assert_eq!(error, AuditError::Price(BasisError::RulesUnknown { rules: 999 }));
 }
 
@@ -139,10 +157,7 @@ fn a_record_that_is_gone_is_no_verdict() {
 fn an_explanation_is_the_arithmetic_of_the_line() {
     let ledger = april();
     let document = ledger.issued("acme", "2026-04");
-    let (tenant, period) = (parsed("acme"), parsed("2026-04"));
-    let read = |it: &Stream| ledger.read(it);
-    let basis = Basis::gather(&tenant, period, [parsed("shop")], document.folded_to, read).unwrap();
-    let explanation = explain(&document, &basis).unwrap();
+    let explanation = ledger.explain(APRIL, &document);
     for ExplainedLine { line, step } in &explanation.lines {
         let step = step.as_ref().unwrap();
         assert_eq!(step.verify(), Ok(()));
@@ -161,8 +176,8 @@ fn an_explanation_is_the_arithmetic_of_the_line() {
         assert!(told.contains(expected), "{expected} is not in\n{told}");
     }
     let mut other = document.clone();
-    other.lines[2].amount = other.lines[1].amount;
-    assert_eq!(explain(&other, &basis).unwrap().lines[2].step, None);
+    other.document.lines[2].amount = other.document.lines[1].amount;
+    assert_eq!(ledger.explain(APRIL, &other).lines[2].step, None);
 }
 
 proptest! {

@@ -54,7 +54,7 @@ pub struct Credit {
     owed: Exact,
     first_paid_at: Option<Timestamp>,
     settled: BTreeMap<BillingPeriod, Revision>,
-    applied: BTreeSet<InvoiceNumber>,
+    applied: BTreeMap<InvoiceNumber, (Revision, CreditDrawn)>,
     charged_back: BTreeSet<(Provider, PaymentRef)>,
     returned: BTreeMap<Revision, Returned>,
 }
@@ -75,6 +75,11 @@ impl Credit {
     /// How far the usage of a period was drawn.
     pub fn settled(&self, period: BillingPeriod) -> Option<Revision> {
         self.settled.get(&period).copied()
+    }
+
+    /// What was drawn for an invoice at issue, whether or not it went back since.
+    pub fn applied(&self, number: &InvoiceNumber) -> Option<Money> {
+        self.applied.get(number).map(|(_, drawn)| drawn.amount)
     }
 
     /// The lots that a draw takes from, in order, and how much each gives.
@@ -138,7 +143,7 @@ impl Credit {
                         self.settled.insert(*period, *reached);
                     }
                     DrawPurpose::Invoice { number } => {
-                        self.applied.insert(number.clone());
+                        self.applied.insert(number.clone(), (record.revision, it.clone()));
                     }
                 }
             }
@@ -349,7 +354,7 @@ impl Account {
             DrawPurpose::Usage { period, reached, .. } => {
                 self.credit.settled(*period).is_some_and(|it| it >= *reached)
             }
-            DrawPurpose::Invoice { number } => self.credit.applied.contains(number),
+            DrawPurpose::Invoice { number } => self.credit.applied.contains_key(number),
         };
         if is_done {
             return nothing();
@@ -370,6 +375,19 @@ impl Account {
             return nothing();
         }
         self.settle_usage(applied, &DrawPurpose::Invoice { number: number.clone() }, at)
+    }
+
+    /// Gives back what was drawn for an invoice that no longer counts. Nothing is left to give: no
+    /// event.
+    pub fn return_applied(&self, number: &InvoiceNumber, reason: Note) -> Answer {
+        let Some((draw, drawn)) = self.credit.applied.get(number) else { return nothing() };
+        let returned = self.credit.returned.get(draw).map(|it| it.total).unwrap_or_default();
+        let left = drawn.amount.amount().checked_sub(returned).map_err(MoneyError::from)?;
+        if left.is_zero() {
+            return nothing();
+        }
+        let left = Money::new(left, drawn.amount.currency());
+        self.return_draw(*draw, drawn, left, reason)
     }
 
     /// What has expired and was not recorded as such.

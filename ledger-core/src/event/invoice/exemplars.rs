@@ -16,6 +16,7 @@ fn line(kind: LineKind, description: &str, quantity: &str, amount: &str) -> Line
         starts_on: parsed("2026-04-01"),
         ends_on: parsed("2026-05-01"),
         adjusts: None,
+        original: None,
         taxable: true,
         settled: false,
         provenance: Provenance { sources: Vec::new(), sha256: None },
@@ -42,7 +43,27 @@ fn tax(amount: &str) -> Line {
     Line { deployment: None, taxable: false, ..line(LineKind::Tax, "GST 10%", "1", amount) }
 }
 
-fn document(number: &str, lines: Vec<Line>, [net, tax, gross]: [&str; 3]) -> Box<Document> {
+/// A line that corrects the overage of the invoice, or its tax.
+fn adjustment(kind: LineKind, line: u32, description: &str, amount: &str) -> Line {
+    let number = Some(parsed("CF-000042"));
+    Line {
+        adjusts: Some(parsed("2026-04")),
+        original: Some(Original { kind, number, line: Some(line) }),
+        taxable: false,
+        ..self::line(LineKind::Adjustment, description, "1", amount)
+    }
+}
+
+fn totals([net, tax, gross]: [&str; 3]) -> Totals {
+    Totals { net: aud(net), tax: aud(tax), gross: aud(gross) }
+}
+
+fn amending(number: &str, lines: Vec<Line>, sums: [&str; 3]) -> Box<Document> {
+    let adjusted = Adjusted { period: parsed("2026-04"), totals: totals(sums) };
+    Box::new(Document { adjusted: vec![adjusted], ..*document(number, lines, sums) })
+}
+
+fn document(number: &str, lines: Vec<Line>, sums: [&str; 3]) -> Box<Document> {
     Box::new(Document {
         number: parsed(number),
         issuer: parsed("counterfoil"),
@@ -55,7 +76,8 @@ fn document(number: &str, lines: Vec<Line>, [net, tax, gross]: [&str; 3]) -> Box
         words: vec![parsed("Tax invoice")],
         lines,
         tax: Some(TaxTerms::exemplar()),
-        totals: Totals { net: aud(net), tax: aud(tax), gross: aud(gross) },
+        totals: totals(sums),
+        adjusted: Vec::new(),
         rules: 1,
         folded_to: Position::new(1_234),
     })
@@ -68,6 +90,7 @@ impl Exemplar for NumberTaken {
             document: DocumentKind::Invoice,
             tenant: parsed("acme"),
             period: parsed("2026-04"),
+            purpose: Purpose::Period,
         }
     }
 }
@@ -102,7 +125,11 @@ impl Exemplar for PaymentApplied {
 
 impl Exemplar for Voided {
     fn exemplar() -> Self {
-        Self { number: parsed("CF-000041"), reason: parsed("wrong customer address") }
+        Self {
+            number: parsed("CF-000041"),
+            reason: parsed("wrong customer address"),
+            is_replaced: true,
+        }
     }
 }
 
@@ -114,14 +141,14 @@ impl Exemplar for MarkedUncollectible {
 
 impl Exemplar for CreditNoteIssued {
     fn exemplar() -> Self {
-        let adjustment = Line {
-            adjusts: Some(parsed("2026-04")),
-            ..line(LineKind::Adjustment, "Droplet hours corrected", "-72", "-0.72")
-        };
-        let lines = vec![adjustment, tax("-0.07")];
+        let lines = vec![
+            adjustment(LineKind::Overage, 2, "Droplet hours beyond 1488", "-0.72"),
+            adjustment(LineKind::Tax, 3, "GST 10%", "-0.07"),
+        ];
         Self {
-            document: document("CN-000007", lines, ["-0.72", "-0.07", "-0.79"]),
+            document: amending("CN-000007", lines, ["-0.72", "-0.07", "-0.79"]),
             amends: Some(parsed("CF-000042")),
+            to_credit: aud("0.79"),
             reason: parsed("usage corrected"),
         }
     }
@@ -129,16 +156,12 @@ impl Exemplar for CreditNoteIssued {
 
 impl Exemplar for DebitNoteIssued {
     fn exemplar() -> Self {
-        let adjustment = Line {
-            adjusts: Some(parsed("2026-04")),
-            ..line(LineKind::Adjustment, "Droplet hours reported late", "10", "0.10")
-        };
+        let lines = vec![
+            adjustment(LineKind::Overage, 2, "Droplet hours beyond 1488", "0.10"),
+            adjustment(LineKind::Tax, 3, "GST 10%", "0.01"),
+        ];
         Self {
-            document: document(
-                "DN-000003",
-                vec![adjustment, tax("0.01")],
-                ["0.10", "0.01", "0.11"],
-            ),
+            document: amending("DN-000003", lines, ["0.10", "0.01", "0.11"]),
             amends: Some(parsed("CF-000042")),
             due_on: parsed("2026-06-15"),
             reason: parsed("late usage"),

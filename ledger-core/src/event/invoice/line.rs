@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BillingPeriod, Day, DeploymentSlug, Label, Money, Quantity, ResourceKind, Revision,
-    Sha256Digest, Unit, UnitPrice,
+    BillingPeriod, Day, DeploymentSlug, InvoiceNumber, Label, Money, Quantity, ResourceKind,
+    Revision, Sha256Digest, Unit, UnitPrice,
 };
 use crate::stream::Stream;
 
@@ -35,12 +35,39 @@ pub struct Line {
     pub ends_on: Day,
     /// The period it corrects, where it is an adjustment.
     pub adjusts: Option<BillingPeriod>,
+    /// The line it corrects, where it is an adjustment.
+    pub original: Option<Original>,
     /// Whether tax counts it.
     pub taxable: bool,
     /// Whether credit had paid for it before.
     pub settled: bool,
     /// What it was made from.
     pub provenance: Provenance,
+}
+
+impl Line {
+    /// What it charges for: an adjustment is of the kind of the line that it corrects.
+    pub fn concerns(&self) -> LineKind {
+        self.original.as_ref().map_or(self.kind, |it| it.kind)
+    }
+
+    /// Whether it is tax, or corrects tax.
+    pub fn is_tax(&self) -> bool {
+        self.concerns() == LineKind::Tax
+    }
+}
+
+/// The line that an adjustment corrects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
+#[serde(deny_unknown_fields)]
+pub struct Original {
+    /// What sort of line it is.
+    pub kind: LineKind,
+    /// The document it stands on, or should have stood on; none where its period has none.
+    pub number: Option<InvoiceNumber>,
+    /// Its place there, from 1; none where nothing was charged in its place.
+    pub line: Option<u32>,
 }
 
 /// What sort of line.
