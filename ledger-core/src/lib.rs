@@ -13,6 +13,7 @@ pub mod id;
 pub mod json;
 pub mod log;
 pub mod money;
+pub mod postings;
 pub mod price;
 pub mod proof;
 pub mod stream;

@@ -58,7 +58,7 @@ impl IssuedDocument {
 /// Something a tenant owes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Receivable {
+pub struct Outstanding {
     /// Who owes it.
     pub tenant: TenantId,
     /// The document that asks for it.
@@ -74,7 +74,7 @@ pub struct Receivable {
 /// Sums by age, in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Aged {
+pub struct AgedSums {
     /// Not yet due.
     pub current: Money,
     /// 1 to 30 days.
@@ -92,42 +92,42 @@ pub struct Aged {
 /// What is owed on a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Receivables {
+pub struct Aging {
     /// The day.
     pub on: Day,
     /// Each document that asks for something, the longest overdue first.
-    pub receivables: Vec<Receivable>,
+    pub outstanding: Vec<Outstanding>,
     /// Sums by currency, in order of their codes.
-    pub by_currency: Vec<Aged>,
+    pub by_currency: Vec<AgedSums>,
 }
 
 /// What the documents of some streams ask for on a day.
-pub fn receivables<'a>(
+pub fn aging<'a>(
     folds: impl IntoIterator<Item = &'a InvoiceFold>,
     on: Day,
-) -> Result<Receivables, MoneyError> {
-    let mut receivables = Vec::new();
+) -> Result<Aging, MoneyError> {
+    let mut outstanding = Vec::new();
     for fold in folds {
         for it in fold.documents() {
             if let (Some(due_on), Some(age)) = (it.due_on, it.age(on)) {
                 let (tenant, number) = (fold.tenant().clone(), it.document.number.clone());
-                receivables.push(Receivable { tenant, number, due_on, age, due: it.due });
+                outstanding.push(Outstanding { tenant, number, due_on, age, due: it.due });
             }
         }
     }
-    receivables.sort_by_cached_key(|it| (it.due_on, it.tenant.clone(), it.number.clone()));
-    let mut currencies = receivables.iter().map(|it| it.due.currency()).collect::<Vec<_>>();
+    outstanding.sort_by_cached_key(|it| (it.due_on, it.tenant.clone(), it.number.clone()));
+    let mut currencies = outstanding.iter().map(|it| it.due.currency()).collect::<Vec<_>>();
     currencies.sort_by(|left, right| left.code().cmp(right.code()));
     currencies.dedup();
-    let by_currency = currencies.into_iter().map(|it| aged(it, &receivables));
+    let by_currency = currencies.into_iter().map(|it| aged(it, &outstanding));
     let by_currency = by_currency.collect::<Result<_, _>>()?;
-    Ok(Receivables { on, receivables, by_currency })
+    Ok(Aging { on, outstanding, by_currency })
 }
 
-fn aged(currency: Currency, all: &[Receivable]) -> Result<Aged, MoneyError> {
+fn aged(currency: Currency, all: &[Outstanding]) -> Result<AgedSums, MoneyError> {
     let own = || all.iter().filter(|it| it.due.currency() == currency);
     let of = |age| Money::sum(currency, own().filter(|it| it.age == age).map(|it| it.due));
-    Ok(Aged {
+    Ok(AgedSums {
         current: of(Age::Current)?,
         up_to_30: of(Age::UpTo30)?,
         up_to_60: of(Age::UpTo60)?,

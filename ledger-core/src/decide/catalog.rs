@@ -13,7 +13,7 @@ use crate::event::catalog::{
 use crate::fold::{FoldError, FoldProblem};
 use crate::id::{AddonCode, CouponCode, Label, PlanCode, Provider, ResourceKind};
 use crate::log::Record;
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::time::Timestamp;
 
 /// A plan version by its number.
@@ -32,7 +32,7 @@ pub struct Offers {
     plans: BTreeMap<PlanCode, Vec<Offer>>,
     addons: BTreeMap<AddonCode, Addon>,
     /// By the instant from which they hold; of two for one instant the later record counts.
-    prices: BTreeMap<ResourceKind, BTreeMap<Timestamp, ResourcePrice>>,
+    prices: BTreeMap<(ResourceKind, Currency), BTreeMap<Timestamp, ResourcePrice>>,
     coupons: BTreeMap<CouponCode, Coupon>,
     products: BTreeMap<(Provider, Label), ProductMapped>,
     rates: Vec<ExchangeRateSet>,
@@ -79,9 +79,15 @@ impl Offers {
         self.coupons.get(code)
     }
 
-    /// The price of a kind that is effective at an instant.
-    pub fn resource_price(&self, kind: &ResourceKind, at: Timestamp) -> Option<&ResourcePrice> {
-        self.prices.get(kind)?.range(..=at).next_back().map(|(_, it)| it)
+    /// The price of a kind in a currency that is effective at an instant.
+    pub fn resource_price(
+        &self,
+        kind: &ResourceKind,
+        currency: Currency,
+        at: Timestamp,
+    ) -> Option<&ResourcePrice> {
+        let prices = self.prices.get(&(kind.clone(), currency))?;
+        prices.range(..=at).next_back().map(|(_, it)| it)
     }
 
     /// What a provider's product counts as.
@@ -109,7 +115,8 @@ impl Offers {
                 self.addons.insert(it.addon.code.clone(), it.addon.clone());
             }
             Event::ResourcePriceSet(it) => {
-                let prices = self.prices.entry(it.price.kind.clone()).or_default();
+                let what = (it.price.kind.clone(), it.price.currency);
+                let prices = self.prices.entry(what).or_default();
                 prices.insert(it.effective_at, it.price.clone());
             }
             Event::CouponPublished(it) => {
@@ -130,10 +137,11 @@ impl Offers {
         catalog: &Catalog,
         effective_at: Timestamp,
     ) -> Result<Vec<event::Event>, CatalogRefusal> {
-        unique("plans", catalog.plans.iter().map(|it| it.plan.as_str()))?;
-        unique("addons", catalog.addons.iter().map(|it| it.code.as_str()))?;
-        unique("resource_prices", catalog.resource_prices.iter().map(|it| it.kind.as_str()))?;
-        unique("coupons", catalog.coupons.iter().map(|it| it.code.as_str()))?;
+        unique("plans", catalog.plans.iter().map(|it| it.plan.to_string()))?;
+        unique("addons", catalog.addons.iter().map(|it| it.code.to_string()))?;
+        let prices = catalog.resource_prices.iter();
+        unique("resource_prices", prices.map(|it| format!("{} in {}", it.kind, it.currency)))?;
+        unique("coupons", catalog.coupons.iter().map(|it| it.code.to_string()))?;
         let mut events = Vec::new();
         for plan in &catalog.plans {
             let active = self.plan(&plan.plan);
@@ -151,7 +159,8 @@ impl Offers {
             }
         }
         for price in &catalog.resource_prices {
-            if self.resource_price(&price.kind, effective_at) != Some(price) {
+            let active = self.resource_price(&price.kind, price.currency, effective_at);
+            if active != Some(price) {
                 events.push(ResourcePriceSet { price: price.clone(), effective_at }.into());
             }
         }
@@ -222,14 +231,11 @@ impl Refusal for CatalogRefusal {
     }
 }
 
-fn unique<'a>(
-    list: &'static str,
-    ids: impl Iterator<Item = &'a str>,
-) -> Result<(), CatalogRefusal> {
+fn unique(list: &'static str, ids: impl Iterator<Item = String>) -> Result<(), CatalogRefusal> {
     let mut seen = BTreeMap::new();
     for (second, id) in ids.enumerate() {
-        if let Some(first) = seen.insert(id, second) {
-            return Err(CatalogRefusal::Twice { list, id: id.to_owned(), first, second });
+        if let Some(first) = seen.insert(id.clone(), second) {
+            return Err(CatalogRefusal::Twice { list, id, first, second });
         }
     }
     Ok(())

@@ -15,17 +15,21 @@ use crate::id::Category;
 use crate::money::{ExactError, Ratio, UnitPrice};
 use crate::time::Timestamp;
 
-const DAY_MICROS: i64 = Timestamp::DAY;
+/// A day of the ladder has this many seconds, whatever the calendar says.
+const DAY_SECONDS: i64 = 86_400;
 
-/// The step a tenant stands on at an instant; none before the first.
+/// The tier a tenant is on at an instant, and since when; none before the first or without a
+/// payment.
 pub fn tier_at(
     ladder: &Ladder,
     first_paid_at: Option<Timestamp>,
     at: Timestamp,
-) -> Option<&LadderTier> {
-    let days = at.micros_since(first_paid_at?).div_euclid(DAY_MICROS);
-    let reached = |it: &&LadderTier| i64::from(it.days) <= days;
-    ladder.tiers.iter().filter(reached).max_by_key(|it| it.days)
+) -> Option<(&LadderTier, Timestamp)> {
+    let first = first_paid_at?;
+    let since = |tier: &LadderTier| first.plus_seconds(i64::from(tier.days) * DAY_SECONDS);
+    let reached = |tier: &LadderTier| Some(since(tier)?).filter(|it| *it <= at);
+    let tiers = ladder.tiers.iter().filter_map(|tier| Some((tier, reached(tier)?)));
+    tiers.max_by_key(|(tier, _)| tier.days)
 }
 
 /// The step that lowers the price of usage of a category at an instant, if it is on the ladder.
@@ -36,7 +40,8 @@ pub fn tier_for<'a>(
     at: Timestamp,
 ) -> Option<&'a LadderTier> {
     let category = category.or(ladder.default_category.as_ref())?;
-    if ladder.categories.contains(category) { tier_at(ladder, first_paid_at, at) } else { None }
+    let is_on_it = ladder.categories.contains(category);
+    tier_at(ladder, first_paid_at, at).filter(|_| is_on_it).map(|(tier, _)| tier)
 }
 
 /// What the billable part of some records costs, each unit at its own tier.

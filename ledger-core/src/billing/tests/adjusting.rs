@@ -306,6 +306,7 @@ proptest! {
             prop_assert_eq!(ledger.issued_for("2026-04", &months[1..]), expected);
         }
         ledger.expect_audits(&months);
+        ledger.expect_postings(&months);
     }
 }
 

@@ -207,12 +207,12 @@ fn receivables_are_aged_by_whole_days_past_due() {
     let folds = ["2026-04", "2026-05"].map(|it| ledger.invoices_of("acme", it));
     // April is due on 15 May, May on 15 June.
     let check = |on: &str, expected: [&str; 5]| {
-        let report = receivables(&folds, parsed(on)).unwrap();
-        let Aged { current, up_to_30, up_to_60, up_to_90, over_90, total } =
+        let report = aging(&folds, parsed(on)).unwrap();
+        let AgedSums { current, up_to_30, up_to_60, up_to_90, over_90, total } =
             report.by_currency[0].clone();
         assert_eq!([current, up_to_30, up_to_60, up_to_90, over_90], expected.map(aud), "{on}");
         assert_eq!(total, aud("130.64"));
-        assert_eq!(report.receivables[0].number, parsed("INV-000001"));
+        assert_eq!(report.outstanding[0].number, parsed("INV-000001"));
     };
     check("2026-05-15", ["130.64", "0", "0", "0", "0"]);
     check("2026-05-16", ["60.00", "70.64", "0", "0", "0"]);
@@ -222,7 +222,39 @@ fn receivables_are_aged_by_whole_days_past_due() {
     check("2026-08-14", ["0", "0", "60.00", "0", "70.64"]);
     ledger.pay("2026-04", "70.64");
     let folds = [ledger.invoices_of("acme", "2026-04")];
-    assert!(receivables(&folds, parsed("2026-09-01")).unwrap().receivables.is_empty());
+    assert!(aging(&folds, parsed("2026-09-01")).unwrap().outstanding.is_empty());
+}
+
+#[test]
+fn a_run_goes_through_tenants_and_their_periods_in_order_and_goes_on_where_it_was_cut() {
+    let mut ledger = april();
+    let tenants = ["acme", "bob", "zoe"].map(parsed);
+    let run = |ledger: &Ledger, from: Option<(&str, &str)>| {
+        let heads = ledger.heads("acme", "2026-04");
+        let registers = [heads.register, heads.notes];
+        let from = from.map(|it| (parsed::<crate::id::TenantId>(it.0), parsed(it.1)));
+        let (mut last, mut run) = (from, Vec::new());
+        loop {
+            let after = last.as_ref().map(|it| (&it.0, it.1));
+            let next = next_rollup(&tenants, &registers, parsed("2026-06"), after);
+            let Some((tenant, period)) = next else { return run.join(" ") };
+            run.push(format!("{tenant}.{period}"));
+            last = Some((tenant.clone(), period));
+        }
+    };
+    let whole = "acme.2026-05 acme.2026-06 bob.2026-06 zoe.2026-06";
+    assert_eq!(run(&ledger, None), whole);
+    assert_eq!(run(&ledger, Some(("acme", "2026-05"))), "acme.2026-06 bob.2026-06 zoe.2026-06");
+    assert_eq!(run(&ledger, Some(("bob", "2026-06"))), "zoe.2026-06");
+    ledger.roll_up("acme", "2026-05");
+    assert_eq!(run(&ledger, None), "acme.2026-06 bob.2026-06 zoe.2026-06");
+    ledger.roll_up("acme", "2026-06");
+    assert_eq!(run(&ledger, None), "bob.2026-06 zoe.2026-06");
+    let delay = RollupDelay::default();
+    let due = |now: &str| delay.due(at(now)).map(|it| it.to_string());
+    assert_eq!(due("2026-05-01T02:59:59Z"), Some("2026-03".to_owned()));
+    assert_eq!(due("2026-05-01T03:00:00Z"), Some("2026-04".to_owned()));
+    assert_eq!(delay.due(Timestamp::MIN), None);
 }
 
 /// One thing that is asked of April, or that happens to it.
@@ -354,6 +386,7 @@ proptest! {
             }
         }
         cut.expect_audits(&["2026-04"]);
+        cut.expect_postings(&["2026-04"]);
     }
 
     /// A void takes back all that the rollup did: the credit it drew is in its lots again, the
@@ -372,8 +405,9 @@ proptest! {
         let ask = Ask::Void { number: &number, reason: &reason };
         prop_assert_eq!(ledger.ask("acme", "2026-04", ask), Ok(Done::Voided(number.clone())));
         prop_assert_eq!(ledger.balance(), before.balance());
+        ledger.expect_postings(&["2026-04"]);
         let folds = [ledger.invoices_of("acme", "2026-04")];
-        prop_assert!(receivables(&folds, parsed("2026-09-01")).unwrap().receivables.is_empty());
+        prop_assert!(aging(&folds, parsed("2026-09-01")).unwrap().outstanding.is_empty());
         prop_assert_eq!(folds[0].counting().count(), 0);
         let draw = |it: &Ledger| {
             let account = it.heads("acme", "2026-04").account;

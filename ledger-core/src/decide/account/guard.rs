@@ -317,9 +317,8 @@ fn price(
     at: Timestamp,
 ) -> Result<ReservedItem, GuardRefusal> {
     let kind = wanted.kind.clone();
-    let hourly =
-        |it: &&crate::catalog::ResourcePrice| it.currency == currency && it.unit.as_str() == "hour";
-    match offers.resource_price(&kind, at).filter(hourly) {
+    let hourly = |it: &&crate::catalog::ResourcePrice| it.unit.as_str() == "hour";
+    match offers.resource_price(&kind, currency, at).filter(hourly) {
         Some(it) => Ok(ReservedItem { kind, count: wanted.count, price_per_hour: it.price }),
         None => Err(GuardRefusal::PriceUnknown { kind, currency }),
     }

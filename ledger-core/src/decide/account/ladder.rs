@@ -4,29 +4,14 @@
 //! and an audit compares the two.
 
 use super::Account;
-use crate::catalog::{Ladder, LadderTier};
+use crate::catalog::Ladder;
 use crate::event::Event;
 use crate::event::account::DiscountTierReached;
+use crate::price::tier_at;
 use crate::time::Timestamp;
 
 #[cfg(test)]
 mod tests;
-
-/// A day of the ladder has this many seconds, whatever the calendar says.
-const DAY_SECONDS: i64 = 86_400;
-
-/// The tier that holds at an instant, and since when; none before the first or without a payment.
-pub fn tier_at(
-    ladder: &Ladder,
-    first_paid_at: Option<Timestamp>,
-    at: Timestamp,
-) -> Option<(&LadderTier, Timestamp)> {
-    let first = first_paid_at?;
-    let since = |tier: &LadderTier| first.plus_seconds(i64::from(tier.days) * DAY_SECONDS);
-    let reached = |tier: &LadderTier| Some(since(tier)?).filter(|it| *it <= at);
-    let tiers = ladder.tiers.iter().filter_map(|tier| Some((tier, reached(tier)?)));
-    tiers.max_by_key(|(tier, _)| tier.days)
-}
 
 impl Account {
     /// Records the tier that holds now where it is not the one recorded last. A tick that comes

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::decide::script::{Script, catalog, offers};
+use crate::money::Currency;
 use crate::testing::cases;
 
 #[test]
@@ -40,11 +41,32 @@ fn a_price_holds_from_its_instant_on() {
     let mut dearer = catalog();
     dearer.resource_prices[0].price = "0.008".parse().unwrap();
     assert_eq!(script.take(script.state.publish(&dearer, script.at)), 1);
-    let price = |at| script.state.resource_price(&kind, at).map(|it| it.price.to_string());
+    let price =
+        |at| script.state.resource_price(&kind, Currency::USD, at).map(|it| it.price.to_string());
     assert_eq!(price(before.plus_micros(-1).unwrap()), None);
     assert_eq!(price(before), Some("0.007".to_owned()));
     assert_eq!(price(script.at.plus_micros(-1).unwrap()), Some("0.007".to_owned()));
     assert_eq!(price(script.at), Some("0.008".to_owned()));
+}
+
+#[test]
+fn a_kind_has_a_price_of_its_own_in_each_currency() {
+    let mut script = Script::<Offers>::new();
+    let mut both = catalog();
+    let mut dollars = both.resource_prices[0].clone();
+    (dollars.currency, dollars.price) = (Currency::AUD, "0.011".parse().unwrap());
+    both.resource_prices.push(dollars);
+    let count = script.take(script.state.publish(&both, script.at));
+    assert_eq!(script.take(script.state.publish(&both, script.at)), 0, "{count} were published");
+    let kind = "node_hour".parse().unwrap();
+    let price = |currency| script.state.resource_price(&kind, currency, script.at).unwrap().price;
+    assert_eq!(price(Currency::USD).to_string(), "0.007");
+    assert_eq!(price(Currency::AUD).to_string(), "0.011");
+    assert_eq!(script.state.resource_price(&kind, Currency::EUR, script.at), None);
+    both.resource_prices.push(both.resource_prices[0].clone());
+    let refusal = script.state.publish(&both, script.at).unwrap_err();
+    let expected = "node_hour in USD stands at /resource_prices/0 and at /resource_prices/4";
+    assert_eq!(refusal.to_string(), expected);
 }
 
 #[test]
