@@ -333,7 +333,7 @@ fn expect_currency(facts: &Facts, found: Currency) -> Result<(), PriceError> {
 }
 
 /// Text as a line prints it, cut where a line ends.
-fn printed(text: &str) -> Label {
+pub(crate) fn printed(text: &str) -> Label {
     let end = text.char_indices().map(|(at, it)| at + it.len_utf8()).take_while(|it| *it <= 200);
     let cut = text.get(..end.last().unwrap_or(0)).unwrap_or_default();
     Label::new(cut).expect("made of names, which are printable and not empty")

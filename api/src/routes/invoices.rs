@@ -4,7 +4,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger_core::billing::{
-    Ask, Done as Ended, IssueError, IssuedDocument, Preview, explain, preview,
+    Ask, Done as Ended, IssueError, IssuedDocument, Preview, PreviewSum, explain, preview,
+    sum_previews,
 };
 use ledger_core::cause::in_one_line;
 use ledger_core::event::invoice::DocumentKind;
@@ -75,13 +76,13 @@ pub(crate) async fn rollup(
             true => Ask::Force { reason: &reason },
             false => Ask::RollUp,
         };
-        let mut data = Vec::new();
+        let (mut data, mut previews) = (Vec::new(), Vec::new());
         for (tenant, slugs) in tenants {
             if parameters.tenant.as_ref().is_some_and(|only| *only != tenant) {
                 continue;
             }
             data.push(match parameters.dry_run {
-                true => previewed(&app, tenant, parameters.period, &slugs)?,
+                true => previewed(&app, tenant, parameters.period, &slugs, &mut previews)?,
                 false => {
                     let of = (&tenant, parameters.period);
                     let ended = app.run_errand(&terms, of, &slugs, ask)?;
@@ -92,7 +93,15 @@ pub(crate) async fn rollup(
         let (records, position) = (Vec::new(), app.log.head());
         let made = Done { records, position, revision: None, is_repeat: false };
         let period = parameters.period;
-        let body = json!({"period": period, "dry_run": parameters.dry_run, "data": data});
+        let mut body = json!({"period": period, "dry_run": parameters.dry_run, "data": data});
+        if parameters.dry_run {
+            let sums = sum_previews(&previews).map_err(|error| ApiError::internal(&error))?;
+            let sum = |it: PreviewSum| {
+                let PreviewSum { total, last_month, difference } = it;
+                json!({"total": total, "last_month": last_month, "difference": difference})
+            };
+            body["totals"] = sums.into_iter().map(sum).collect();
+        }
         Ok(done(StatusCode::OK, body, &made))
     })
     .await
@@ -116,6 +125,7 @@ fn previewed(
     tenant: TenantId,
     period: BillingPeriod,
     slugs: &[DeploymentSlug],
+    previews: &mut Vec<Preview>,
 ) -> Result<RolledUp, ApiError> {
     let books = app.books(&app.heads(&tenant, period)?, slugs, app.log.head())?;
     let until = app.now().min(period.ends_at());
@@ -125,11 +135,9 @@ fn previewed(
     };
     let previewed = preview(&books, until, before.as_ref());
     Ok(match previewed {
-        Ok(Preview { composed, last_month, difference }) => RolledUp {
-            tenant,
-            status: "preview",
-            number: None,
-            preview: Some(json!({
+        Ok(it) => {
+            let Preview { composed, last_month, difference } = &it;
+            let preview = json!({
                 "lines": composed.lines.iter().map(|it| &it.line).collect::<Vec<_>>(),
                 "adjusted": composed.adjusted,
                 "subtotal": composed.totals.net,
@@ -137,9 +145,10 @@ fn previewed(
                 "total": composed.totals.gross,
                 "last_month": last_month,
                 "difference": difference,
-            })),
-            why: None,
-        },
+            });
+            previews.push(it);
+            RolledUp { tenant, status: "preview", number: None, preview: Some(preview), why: None }
+        }
         Err(error) => RolledUp {
             tenant,
             status: "refused",

@@ -6,6 +6,7 @@
 
 mod april;
 mod client;
+mod documents;
 mod events;
 mod refusals;
 mod repeats;

@@ -127,6 +127,13 @@ impl Books {
         Ok(books)
     }
 
+    /// The rules by which a period was invoiced: a later version changes no issued invoice, so it
+    /// makes no adjustment of one either.
+    fn rules_of(&self, period: BillingPeriod, newest: u16) -> u16 {
+        let issued = self.issued(period).and_then(InvoiceFold::rolled_up);
+        issued.map_or(newest, |it| it.document.rules)
+    }
+
     /// The documents of a period.
     pub fn issued(&self, period: BillingPeriod) -> Option<&InvoiceFold> {
         self.issued.get(&period)
@@ -160,7 +167,8 @@ impl Books {
         let completed_to = self.rolled_up().rfind(|it| *it < basis.period);
         for (period, earlier) in &self.earlier {
             if completed_to.is_some_and(|it| *period <= it) {
-                let now = earlier.price_unsealed(rules, period.ends_at())?;
+                let now =
+                    earlier.price_unsealed(self.rules_of(*period, rules), period.ends_at())?;
                 if let Some((lines, adjusted)) = difference(*period, currency, Some(&now), &issued)?
                 {
                     composed.adjust(lines, adjusted).map_err(PriceError::from)?;
@@ -178,7 +186,7 @@ impl Books {
     /// issued for it. No lines where that is nothing.
     pub fn difference(&self, rules: u16) -> Result<Composed, BasisError> {
         let period = self.basis.period;
-        let now = self.basis.price_unsealed(rules, period.ends_at())?;
+        let now = self.basis.price_unsealed(self.rules_of(period, rules), period.ends_at())?;
         let currency = now.total.currency();
         let mut composed = Composed::empty(currency);
         let difference = difference(period, currency, Some(&now), &self.counting(None))?;

@@ -7,9 +7,9 @@ use super::BasisError;
 use super::books::{Books, Composed};
 use super::issued::{InvoiceFold, IssuedDocument};
 use crate::event::invoice::{Line, LineKind, Totals};
-use crate::id::{InvoiceNumber, Label};
+use crate::id::InvoiceNumber;
 use crate::money::{ExactError, Money, Quantity, Ratio};
-use crate::price::{PriceError, Priced, Rule, Sources, Step};
+use crate::price::{PriceError, Priced, Rule, Sources, Step, printed};
 use crate::time::BillingPeriod;
 
 /// The content of a credit note over an amount.
@@ -77,7 +77,7 @@ fn line(
     let line = Line {
         kind,
         resource_kind: None,
-        description: Label::new(name).expect("made of names, which are printable"),
+        description: printed(name),
         quantity: Quantity::whole(1),
         unit: None,
         unit_price: None,

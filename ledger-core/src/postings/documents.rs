@@ -74,7 +74,8 @@ impl Journal {
         }
         let due = asks.checked_sub(moves.credit_applied)?.checked_add(moves.to_credit)?;
         draft.debit(Account::Receivable, Some(tenant), due);
-        draft.credit(Account::Revenue, None, totals.net);
+        // What is no tax is revenue, whatever a document says of its net.
+        draft.credit(Account::Revenue, None, totals.gross.checked_sub(totals.tax)?);
         draft.credit(Account::TaxPayable, None, totals.tax);
         match moves.credit_applied.is_negative() {
             false => draft.debit(Account::CreditApplied, Some(tenant), moves.credit_applied),

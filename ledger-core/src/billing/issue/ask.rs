@@ -101,9 +101,16 @@ pub(super) fn concede(
     let issued = errand.named_invoice(number)?;
     let scope = KeyScope::Tenant(invoice.tenant().clone());
     let key = key(scope, "credit-note", command.as_str(), 0);
-    let taken = notes.taken(invoice.tenant(), invoice.period()).iter();
-    if let Some(taken) = taken.into_iter().find(|it| it.id == EventId::derive(&key)) {
-        return Ok(Step::Done(Done::Issued(taken.number.clone())));
+    let (amends, reason) = (number.clone(), reason.clone());
+    let purpose = Purpose::Concession { amends, amount, reason };
+    let made = notes.taken_by(invoice.tenant(), invoice.period(), &EventId::derive(&key));
+    if let Some(made) = made {
+        let made_by_it = made.purpose == purpose;
+        let number = made.number.clone();
+        return match made_by_it {
+            true => Ok(Step::Done(Done::Issued(number))),
+            false => Err(AskRefusal::KeyTaken { number }.into()),
+        };
     }
     if issued.is_void() {
         return Err(AskRefusal::IsVoid { number: number.clone() }.into());
@@ -118,13 +125,12 @@ pub(super) fn concede(
         return Err(AskRefusal::ExceedsInvoice { number, left, amount }.into());
     }
     let prefix = Terms::CREDIT_NOTE_PREFIX;
-    let (amends, reason) = (number.clone(), reason.clone());
     let taken = NumberTaken {
         number: notes.next_number(prefix).map_err(IssueError::Number)?,
         document: DocumentKind::CreditNote,
         tenant: invoice.tenant().clone(),
         period: invoice.period(),
-        purpose: Purpose::Concession { amends, amount, reason },
+        purpose,
     };
     Ok(take_by(errand, notes, key, taken))
 }

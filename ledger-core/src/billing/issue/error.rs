@@ -151,6 +151,12 @@ pub enum AskRefusal {
         /// The note.
         number: InvoiceNumber,
     },
+    /// The same command came before with other content.
+    #[error("{number} was issued for another command of this name")]
+    KeyTaken {
+        /// What it made then.
+        number: InvoiceNumber,
+    },
     /// It does not count any more.
     #[error("{number} is void")]
     IsVoid {
@@ -203,6 +209,7 @@ impl Refusal for AskRefusal {
         match self {
             Self::DocumentUnknown { .. } => "invoice_unknown",
             Self::IsNote { .. } => "invoice_is_note",
+            Self::KeyTaken { .. } => "idempotency_key_reused",
             Self::IsVoid { .. } => "invoice_void",
             Self::IsPaid { .. } => "invoice_paid",
             Self::IsAmended { .. } => "invoice_amended",
@@ -222,6 +229,7 @@ impl Refusal for AskRefusal {
             | Self::IsAmended { .. }
             | Self::NothingDue { .. } => RefusalKind::Conflict,
             Self::IsNote { .. }
+            | Self::KeyTaken { .. }
             | Self::Amount(_)
             | Self::AmountNotPositive { .. }
             | Self::ExceedsInvoice { .. } => RefusalKind::Unprocessable,

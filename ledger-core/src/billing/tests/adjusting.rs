@@ -103,6 +103,17 @@ fn what_comes_late_is_on_the_next_invoice_with_its_tax() {
 }
 
 #[test]
+fn the_tax_of_a_difference_is_the_difference_of_the_taxes() {
+    let mut ledger = Ledger::of_april();
+    ledger.roll_up("acme", "2026-04");
+    ledger.used("shop", "2026-04-20", "droplet_hours", "3");
+    ledger.roll_up("acme", "2026-05");
+    let may = ledger.issued("acme", "2026-05");
+    assert_eq!(lines(&may)[3..], ["adjustment 3 hour 0.03", "adjustment 1 - 0.01"]);
+    assert_eq!(totals(&may), ["57.53", "5.76", "63.29"]);
+}
+
+#[test]
 fn what_was_adjusted_is_not_adjusted_again() {
     let mut ledger = Ledger::of_april();
     ledger.roll_up("acme", "2026-04");

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::process::{APRIL, Driver, issued};
+use super::process::{APRIL, Driver, MAY, issued};
 use super::*;
 use crate::decide::Refusal;
 use crate::event::account::{CreditOrigin, CreditToppedUp};
@@ -13,6 +13,7 @@ use crate::event::invoice::DocumentKind;
 use crate::id::{InvoiceNumber, KeyId, Note};
 use crate::money::Money;
 use crate::testing;
+use crate::testing::events::event;
 
 fn aud(amount: &str) -> Money {
     Money::parse(amount, Currency::AUD).unwrap()
@@ -121,6 +122,7 @@ fn what_a_credit_note_gives_beyond_what_is_due_is_credit() {
     let events = ledger.events;
     assert_eq!(ledger.concede("a", "11"), Ok(issued("CN-000001")));
     assert_eq!(ledger.events, events);
+    assert_eq!(refused(ledger.concede("a", "12")), "idempotency_key_reused");
     // It lowered no price, so nothing takes it back, and the next invoice uses the credit.
     ledger.roll_up("acme", "2026-05");
     let may = ledger.issued("acme", "2026-05");
@@ -255,6 +257,70 @@ fn a_run_goes_through_tenants_and_their_periods_in_order_and_goes_on_where_it_wa
     assert_eq!(due("2026-05-01T02:59:59Z"), Some("2026-03".to_owned()));
     assert_eq!(due("2026-05-01T03:00:00Z"), Some("2026-04".to_owned()));
     assert_eq!(delay.due(Timestamp::MIN), None);
+}
+
+proptest! {
+    #![proptest_config(testing::cases(2_000))]
+
+    /// Whatever may stand in the streams of a document, every ask is answered or refused; nothing
+    /// panics, and nothing that was begun makes it go on for ever.
+    #[test]
+    fn nothing_that_can_be_recorded_makes_an_ask_panic(
+        events in vec((event(), any::<bool>()), 0..60),
+        amount in 0..9_000_u32,
+    ) {
+        let mut ledger = april();
+        let streams = ["account-acme", "invoice-acme.2026-04", "invoice-acme.2026-03",
+            "register-main", "register-main.notes"].map(parsed::<Stream>);
+        for (mut event, is_second) in events {
+            use crate::event::invoice::Event as Invoice;
+            if let Event::Invoice(Invoice::NumberTaken(it)) = &mut event {
+                (it.tenant, it.period) = (parsed("acme"), parsed("2026-04"));
+            }
+            let mut fitting = streams.iter().filter(|it| event.belongs_in(it));
+            let Some(stream) = fitting.nth(usize::from(is_second)) else { continue };
+            let new = NewEvent { event, occurred_at: at(MAY), key: None, fingerprint: None };
+            let mut grown = ledger.clone();
+            grown.push(stream, new, &Actor { who: parsed("test"), role: Role::Operator });
+            if grown.folds() {
+                ledger = grown;
+            }
+        }
+        let (reason, number) = (&parsed("because"), &parsed("INV-000001"));
+        let (key, amount) = (&parsed("key"), aud(&cents(amount)));
+        let asks = [
+            Ask::Finish,
+            Ask::RollUp,
+            Ask::Force { reason },
+            Ask::Void { number, reason },
+            Ask::WriteOff { number, reason },
+            Ask::Concede { key, number, amount, reason },
+        ];
+        for ask in asks {
+            let (mut ledger, mut driver) = (ledger.clone(), Driver::default());
+            for _ in 0..8 {
+                if !matches!(driver.step(&mut ledger, APRIL, ask, MAY), Ok(None)) {
+                    break;
+                }
+            }
+        }
+        for it in ledger.streams.values().flatten() {
+            drop(crate::postings::Journal::default().fold(it));
+        }
+    }
+}
+
+impl Ledger {
+    /// Whether what a document rests on folds.
+    fn folds(&self) -> bool {
+        let (issuer, notes) = (parsed("main"), parsed("main.notes"));
+        ["2026-03", "2026-04"].into_iter().all(|period| {
+            let (tenant, period) = (parsed("acme"), parsed(period));
+            let heads = Heads::read([&issuer, &notes], &tenant, period, |it| self.read(it));
+            let books = heads.and_then(|it| it.gather([], self.head(), |it| self.read(it)));
+            books.is_ok()
+        })
+    }
 }
 
 /// One thing that is asked of April, or that happens to it.

@@ -1,20 +1,43 @@
 //! Taxes: what is rounded, how a half is decided, and what is included.
 
 use super::*;
+use crate::catalog::ResourcePrice;
 
-/// A document of term lines, so that a line is whatever amount a case gives.
+impl Story {
+    /// A line of whatever amount a case gives: so many units at 1.00.
+    fn charge(mut self, name: &str, amount: &str) -> Self {
+        let Facts { currency, period, .. } = self.facts;
+        let (kind, price): (ResourceKind, _) = (name.parse().unwrap(), "1".parse().unwrap());
+        let unit = "hour".parse().unwrap();
+        let price = ResourcePrice { kind: kind.clone(), unit, price, currency, ladder: None };
+        let (at, from) = (period.starts_at(), Sources::NONE);
+        let price = Arc::new(price);
+        self.facts.resource_prices.push(EffectivePrice { at, price, from: from.clone() });
+        let quantity = amount.parse::<Exact>().unwrap().into();
+        let (deployment, category, resource) = (None, None, None);
+        self.facts.usage.push(Usage { at, deployment, kind, quantity, category, resource, from });
+        self
+    }
+
+    /// A line of an amount that credit has settled.
+    fn settled(mut self, name: &str, amount: &str) -> Self {
+        let amount = Money::parse(amount, self.facts.currency).unwrap();
+        let what = PrepaidFor::Term(name.parse().unwrap());
+        let (quantity, from) = (Quantity::whole(1), Sources::NONE);
+        self.facts.prepaid.push(Prepaid { what, quantity, amount, from });
+        self
+    }
+}
+
 fn of_lines(amounts: &[&str], basis: TaxBasis, is_included: bool) -> Document {
     let mut story = Story::of("2026-04", Currency::AUD).taxed();
     story.facts.tax.as_mut().unwrap().terms.basis = basis;
     story.facts.is_prepaid = is_included;
-    for (index, amount) in amounts.iter().enumerate() {
-        story.facts.prepaid.push(Prepaid {
-            what: PrepaidFor::Term(format!("line {index}").parse().unwrap()),
-            quantity: Quantity::whole(1),
-            amount: aud(amount),
-            from: Sources::NONE,
-        });
-    }
+    let lines = amounts.iter().enumerate();
+    let story = lines.fold(story, |story, (index, amount)| match is_included {
+        true => story.settled(&format!("line {index}"), amount),
+        false => story.charge(&format!("line{index}"), amount),
+    });
     story.price()
 }
 
@@ -46,14 +69,20 @@ fn included_tax_is_an_eleventh_rounded_once() {
 }
 
 #[test]
+fn a_term_that_credit_paid_includes_its_tax_beside_lines_that_do_not() {
+    let story = Story::of("2026-04", Currency::AUD).taxed();
+    let document = story.charge("line", "20.00").settled("Five machines", "11.00").price();
+    let amounts = document.lines.iter().map(|it| it.line.amount).collect::<Vec<_>>();
+    assert_eq!(amounts, [aud("20.00"), aud("11.00"), aud("2.00")]);
+    assert_eq!((document.subtotal, document.tax), (aud("30.00"), aud("3.00")));
+}
+
+#[test]
 fn included_tax_rounds_the_tax_and_not_the_net() {
     let mut story = Story::of("2026-04", Currency::AUD).taxed();
     story.facts.is_prepaid = true;
     story.facts.tax.as_mut().unwrap().terms.rate = Percent::new(Exact::whole(4)).unwrap();
-    let what = PrepaidFor::Term("gross".parse().unwrap());
-    let quantity = Quantity::whole(1);
-    story.facts.prepaid.push(Prepaid { what, quantity, amount: aud("2.99"), from: Sources::NONE });
-    let document = story.price();
+    let document = story.settled("gross", "2.99").price();
     // 2.99 x 4 / 104 = 0.115 exactly: the tax rounds to 0.12, and the net is what is left.
     assert_eq!((document.tax, document.subtotal), (aud("0.12"), aud("2.87")));
 }
@@ -66,11 +95,7 @@ fn a_half_is_decided_by_the_jurisdiction() {
         tax.terms.rounding = rounding;
         tax.terms.rate = Percent::new(Exact::whole(15)).unwrap();
         story.facts.tax = Some(tax);
-        let amount = Money::parse("0.10", Currency::NZD).unwrap();
-        let what = PrepaidFor::Term("line".parse().unwrap());
-        let quantity = Quantity::whole(1);
-        story.facts.prepaid.push(Prepaid { what, quantity, amount, from: Sources::NONE });
-        story.price().tax.amount_text()
+        story.charge("line", "0.10").price().tax.amount_text()
     };
     assert_eq!(tax(Rounding::HalfAwayFromZero), "0.02");
     assert_eq!(tax(Rounding::HalfDown), "0.01");
