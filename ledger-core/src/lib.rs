@@ -16,6 +16,7 @@ pub mod money;
 pub mod postings;
 pub mod price;
 pub mod proof;
+pub mod report;
 pub mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -28,7 +28,7 @@ pub use facts::{
 pub use ladder::{tier_at, tier_for};
 pub use model::charge;
 pub use quote::{HOURS_A_MONTH, Quote, QuoteError, QuotedResource, quote, quote_resources};
-pub use run::prorate;
+pub use run::{charged_on, prorate};
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Currency, Exact, Money, MoneyError, Ratio, Unrounded};
+use super::{Currency, Exact, MoneyError, Ratio, Unrounded};
 
 /// Why a number is not a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,8 +57,9 @@ impl ExchangeRate {
     }
 
     /// The amount in the other currency of the pair, unrounded.
-    pub fn convert(self, money: Money) -> Result<Unrounded, MoneyError> {
-        let (amount, rate) = (Ratio::from(money.amount()), Ratio::from(self.rate));
+    pub fn convert(self, money: impl Into<Unrounded>) -> Result<Unrounded, MoneyError> {
+        let money = money.into();
+        let (amount, rate) = (money.amount(), Ratio::from(self.rate));
         if money.currency() == self.base {
             Ok(Unrounded::new(amount.checked_mul(rate)?, self.quote))
         } else if money.currency() == self.quote {
