@@ -5,9 +5,11 @@
 //! the only folds are of the catalog's rates and products and of a provider's balance, which no
 //! other rule needs. Only margin and leaks convert, and every figure they show is rounded once.
 
+mod accrual;
 mod attribution;
 mod balance;
 mod cost;
+mod leaks;
 mod margin;
 mod products;
 mod rates;
@@ -15,14 +17,18 @@ mod resource;
 mod revenue;
 mod table;
 
+pub use accrual::{Accrual, accrual, projected_facts};
 pub use attribution::{Attributed, Ground, Owner, Part, Unowned, attribute};
 pub use balance::{BalanceFold, Observed};
 pub use cost::{ByHand, CostLine, LineId};
+pub use leaks::{
+    Extent, Leak, LeakClass, LeakFacts, Leaks, LeaksOf, Metered, Seen, Subject, leaks,
+};
 pub use margin::{DeploymentRow, Figures, KindRow, Margin, MarginFacts, TenantRow, margin};
 pub use products::{Mapping, Products};
 pub use rates::{Pair, Rates};
 pub use resource::{Interval, Linked, Project, Resource, Timeline};
-pub use revenue::{Earned, earned};
+pub use revenue::{Earned, earned, expected};
 pub use table::{Cell, Column};
 
 use crate::money::{ExactError, MoneyError};

@@ -5,6 +5,7 @@ use crate::catalog::canonical_kind;
 use crate::event::invoice::{Document, Line, LineKind};
 use crate::id::{DeploymentSlug, ResourceKind, TenantId};
 use crate::money::{Money, Ratio, Rounding, round_parts};
+use crate::price;
 use crate::time::{BillingPeriod, Day};
 
 /// A line of a document that counts, without the tax that it may hold.
@@ -33,8 +34,20 @@ pub struct Earned {
 /// Where prices include tax, the lines' net amounts sum to the document's: each taxable line less
 /// its share, rounded to the whole by largest remainder.
 pub fn earned(tenant: &TenantId, document: &Document) -> Result<Vec<Earned>, ReportError> {
-    let net = document.totals.net;
-    let lines = document.lines.iter().filter(|it| it.kind != LineKind::Tax).collect::<Vec<_>>();
+    earned_by(tenant, document.lines.iter(), document.totals.net)
+}
+
+/// The revenue of a document as it would be, while its period runs.
+pub fn expected(tenant: &TenantId, document: &price::Document) -> Result<Vec<Earned>, ReportError> {
+    earned_by(tenant, document.lines.iter().map(|it| &it.line), document.subtotal)
+}
+
+fn earned_by<'a>(
+    tenant: &TenantId,
+    lines: impl Iterator<Item = &'a Line>,
+    net: Money,
+) -> Result<Vec<Earned>, ReportError> {
+    let lines = lines.filter(|it| it.kind != LineKind::Tax).collect::<Vec<_>>();
     let gross = Money::sum(net.currency(), lines.iter().map(|it| it.amount))?;
     let included = gross.checked_sub(net)?;
     let amounts = if included.is_zero() {

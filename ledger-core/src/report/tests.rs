@@ -12,6 +12,8 @@ use crate::time::{BillingPeriod, Timestamp};
 
 mod answers;
 mod attributions;
+mod leaks;
+mod projections;
 mod tables;
 
 pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {

@@ -1,0 +1,172 @@
+//! Leaks of resources: alive and not billed, or billed and not metered.
+
+use super::{Attributed, Extent, Found, Known, Seen, Subject, Sums, last_of};
+use crate::id::DeploymentId;
+use crate::money::{Exact, Money, Ratio, Unrounded, allocate};
+use crate::price::{Charged, Usage, charged_on};
+use crate::report::ReportError;
+use crate::report::resource::{Linked, Resource};
+use crate::time::{Day, Timestamp};
+
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+/// A stretch of a resource's life within one day and under one link.
+struct Piece<'a> {
+    from: Timestamp,
+    to: Timestamp,
+    link: Option<&'a Linked>,
+    charged: Option<&'a Charged>,
+    is_internal: bool,
+}
+
+impl Piece<'_> {
+    const fn leaks(&self) -> bool {
+        self.charged.is_none() && !self.is_internal
+    }
+
+    const fn micros(&self) -> i64 {
+        self.to.micros_since(self.from)
+    }
+}
+
+/// Resources that live without a charged deployment.
+pub(super) fn unbilled(known: &Known<'_>) -> Result<Vec<Found>, ReportError> {
+    let mut found = Vec::new();
+    for resource in known.facts.resources {
+        let pieces = pieces(known, resource);
+        let Some(first) = pieces.iter().find(|it| it.leaks()) else { continue };
+        let micros = pieces.iter().filter(|it| it.leaks()).map(Piece::micros).sum::<i64>();
+        let hours = Ratio::new(i128::from(micros), i128::from(HOUR_MICROS))?;
+        let costs = known.costs_of(&resource.id);
+        let money = match (costs, resource.price_per_hour) {
+            ([], None) => None,
+            ([], Some(price)) => {
+                let mut money = Sums::default();
+                money.add(Unrounded::from(price).checked_mul(hours)?)?;
+                Some(money)
+            }
+            (costs, _) => Some(cost_of(costs, &pieces)?),
+        };
+        let subject = Subject::Resource(resource.id.clone(), None);
+        let first = unbilled_by(known, resource, first);
+        found.push(Found { subject, extent: Extent::Hours(hours), first, money });
+    }
+    Ok(found)
+}
+
+/// The part of its lines that falls into the time it was not billed.
+fn cost_of(costs: &[&Attributed], pieces: &[Piece<'_>]) -> Result<Sums, ReportError> {
+    let mut sums = Sums::default();
+    for it in costs {
+        let within = |piece: &Piece<'_>| {
+            let (from, to) = (piece.from.max(it.starts_at), piece.to.min(it.ends_at));
+            to.micros_since(from).max(0)
+        };
+        let leaks = pieces.iter().filter(|it| it.leaks()).map(within).sum::<i64>();
+        let others = pieces.iter().filter(|it| !it.leaks()).map(within).sum::<i64>();
+        let (amount, currency) = (it.amount.amount(), it.amount.currency());
+        let part = match (leaks, others) {
+            (0, 0) if it.starts_at < it.ends_at => Exact::ZERO,
+            (_, 0) => amount,
+            (leaks, others) => {
+                let scale = amount.scale().max(currency.minor_unit());
+                let weights = [Exact::whole(leaks), Exact::whole(others)];
+                allocate(amount, scale, &weights)?.first().copied().unwrap_or(Exact::ZERO)
+            }
+        };
+        sums.add(Money::new(part, currency))?;
+    }
+    Ok(sums)
+}
+
+/// What made a piece unbilled: the deployment's end, the unlinking, or that it began to live.
+fn unbilled_by(known: &Known<'_>, resource: &Resource, piece: &Piece<'_>) -> Option<Seen> {
+    let of = |id: &DeploymentId, revision| Seen {
+        stream: crate::stream::Stream::Deployment(id.tenant.clone(), id.slug.clone()),
+        revision,
+    };
+    if let Some(link) = piece.link {
+        let deployment = known.deployments.get(&link.deployment);
+        let changes = deployment.into_iter().flat_map(|it| &it.charged);
+        let until = piece.from.day().ends_at().unwrap_or(Timestamp::MAX);
+        let ended = changes.filter(|it| it.at < until && !it.is_charged).max_by_key(|it| it.at);
+        let ended = ended.filter(|it| it.at >= link.during.starts_at);
+        return ended
+            .and_then(|it| last_of(&it.from))
+            .or_else(|| Some(of(&link.deployment, link.linked_by)));
+    }
+    let over = resource.links.iter().filter(|it| it.during.end() <= piece.from);
+    let unlinked = over.max_by_key(|it| it.during.end());
+    let unlinked = unlinked.and_then(|it| Some(of(&it.deployment, it.unlinked_by?)));
+    unlinked.or_else(|| Some(Seen { stream: resource.stream(), revision: resource.first_seen }))
+}
+
+/// Resources sold with a charged deployment of which nothing they yield was metered.
+pub(super) fn unmetered(known: &Known<'_>) -> Result<Vec<Found>, ReportError> {
+    let facts = known.facts;
+    let mut found = Vec::new();
+    for resource in facts.resources {
+        let yields = facts.products.yielded_by(&resource.id.provider, &resource.resource_type);
+        if yields.is_empty() {
+            continue;
+        }
+        let mut sold = std::collections::BTreeMap::<&DeploymentId, (&Linked, i64)>::new();
+        for piece in pieces(known, resource) {
+            if let (Some(link), Some(_), false) = (piece.link, piece.charged, piece.is_internal) {
+                sold.entry(&link.deployment).or_insert((link, 0)).1 += piece.micros();
+            }
+        }
+        for (deployment, (link, micros)) in sold {
+            let usage = facts.metered.iter().filter(|it| it.tenant == deployment.tenant);
+            let is_of = |it: &&Usage| match &it.resource {
+                Some(measured) => *measured == resource.id,
+                None => it.deployment.as_ref() == Some(&deployment.slug),
+            };
+            let mut usage = usage.flat_map(|it| &it.usage).filter(is_of);
+            if usage.any(|it| yields.contains(&it.kind) && !it.quantity.is_zero()) {
+                continue;
+            }
+            let hours = Ratio::new(i128::from(micros), i128::from(HOUR_MICROS))?;
+            let costs = known.costs_of(&resource.id);
+            let mut money = Sums::default();
+            for part in costs.iter().flat_map(|it| &it.parts) {
+                if part.owner.deployment() == Some(deployment) {
+                    money.add(part.amount)?;
+                }
+            }
+            let stream = crate::stream::Stream::Deployment(
+                deployment.tenant.clone(),
+                deployment.slug.clone(),
+            );
+            found.push(Found {
+                subject: Subject::Resource(resource.id.clone(), Some(deployment.clone())),
+                extent: Extent::Hours(hours),
+                first: Some(Seen { stream, revision: link.linked_by }),
+                money: (!costs.is_empty()).then_some(money),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// A resource's life within the period, cut where a day, a link or an owner ends.
+fn pieces<'a>(known: &Known<'a>, resource: &'a Resource) -> Vec<Piece<'a>> {
+    let facts = known.facts;
+    let projects = facts.projects.iter().collect::<Vec<_>>();
+    let (begins_at, ends_at) = (facts.period.starts_at(), known.ends_at);
+    let mut pieces = Vec::new();
+    for (from, to) in resource.live_within(begins_at, ends_at) {
+        let days = facts.period.each_day().map(Day::starts_at).filter(|it| from < *it && *it < to);
+        let turns = resource.turns(&projects, from, to);
+        let turns = turns.into_iter().chain(days).collect::<std::collections::BTreeSet<_>>();
+        for (from, to) in turns.iter().zip(turns.iter().skip(1)) {
+            let link = resource.link_at(*from);
+            let deployment = link.and_then(|it| known.deployments.get(&it.deployment).copied());
+            let charged = deployment.and_then(|it| charged_on(it, from.day(), facts.until));
+            let owner = resource.owner_at(&projects, *from);
+            let is_internal = known.is_internal(owner.as_ref());
+            pieces.push(Piece { from: *from, to: *to, link, charged, is_internal });
+        }
+    }
+    pieces
+}

@@ -1,0 +1,255 @@
+//! The five classes of leaks, each with its extent, its money and the first event that shows it.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::catalog::Catalog;
+use crate::price::{Bound, Charged, Deployment, Sources, Unpriced, Usage};
+use crate::stream::Stream;
+
+fn source(stream: &str, revision: u64) -> Sources {
+    Sources::one(parsed::<Stream>(stream), Revision::new(revision))
+}
+
+/// A deployment on Studio, charged and free by turns.
+pub(super) fn deployment(slug: &str, charged: &[(&str, bool, u64)]) -> Deployment {
+    let seed = include_str!("../../../../fixtures/catalogs/reseller-aud.json");
+    let plans = Catalog::read(seed).unwrap().plans;
+    let plan = plans.into_iter().find(|it| it.plan.as_str() == "studio").unwrap();
+    let stream = format!("deployment-acme.{slug}");
+    let turn = |(on, is_charged, revision): &(&str, bool, u64)| Charged {
+        at: at(on),
+        is_charged: *is_charged,
+        from: source(&stream, *revision),
+    };
+    let since = charged.first().map_or(at("2026-03-01"), |it| at(it.0));
+    let from = source(&stream, 1);
+    Deployment {
+        slug: parsed(slug),
+        bound: vec![Bound { at: since, version: 1, plan: Arc::new(plan), from }],
+        charged: charged.iter().map(turn).collect(),
+        attached: Vec::new(),
+    }
+}
+
+pub(super) fn usage(kind: &str, on: &str, deployment: Option<&str>, quantity: &str) -> Usage {
+    Usage {
+        at: at(on),
+        deployment: deployment.map(parsed),
+        kind: parsed(kind),
+        quantity: parsed(quantity),
+        category: None,
+        resource: None,
+        from: source("usage-acme.2026-04", 4),
+    }
+}
+
+struct Market {
+    world: World,
+    metered: Vec<Metered>,
+    until: Timestamp,
+}
+
+impl Market {
+    fn new() -> Self {
+        let metered = Metered {
+            tenant: parsed("acme"),
+            deployments: vec![deployment("shop", &[("2026-03-02", true, 1)])],
+            usage: vec![usage("droplet_hours", "2026-04-01", Some("shop"), "720")],
+            unpriced: Vec::new(),
+        };
+        let mut world = World::new();
+        let mut web = droplet("7", "web-1");
+        web.links.push(linked("acme.shop", "2026-03-02", None));
+        world.resources.push(web);
+        world.lines.push(bill_line(1, "Droplets", "web-1 (s-1vcpu-1gb)", "30.00"));
+        let lines = vec![invoice_line(LineKind::PlanBase, "50.00", Some("shop"))];
+        world.earned = earned(&parsed("acme"), &document(lines, "0")).unwrap();
+        Self { world, metered: vec![metered], until: at("2026-05-01") }
+    }
+
+    /// Every leak as `class subject extent money first`.
+    #[track_caller]
+    fn check(&self, expected: &[&str]) {
+        let leaks = leaks(&LeakFacts {
+            period: parsed("2026-04"),
+            until: self.until,
+            reporting: Currency::AUD,
+            rates: &self.world.rates,
+            products: &self.world.products,
+            internal: &self.world.internal,
+            resources: &self.world.resources,
+            projects: &self.world.projects,
+            costs: &self.world.attributed(),
+            earned: &self.world.earned,
+            metered: &self.metered,
+        });
+        let leaks = leaks.unwrap();
+        assert_eq!(leaks.classes.len(), 5);
+        let told = leaks.classes.iter().flat_map(|it| {
+            let shown = it.leaks.iter().filter_map(|it| it.money.as_ref()?.amount());
+            let sum = Money::sum(Currency::AUD, shown);
+            if let Some(total) = it.total.amount() {
+                assert_eq!(sum, Ok(total));
+            }
+            it.leaks.iter().map(|leak| tell_leak(it.class, leak))
+        });
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+}
+
+fn tell_leak(class: LeakClass, leak: &Leak) -> String {
+    let subject = match &leak.subject {
+        Subject::Resource(it, None) => it.to_string(),
+        Subject::Resource(it, Some(deployment)) => format!("{it}@{deployment}"),
+        Subject::Deployment(it) => it.to_string(),
+        Subject::Line(it) => format!("row {}", it.row),
+        Subject::Usage(tenant, deployment, kind) => {
+            format!("{tenant}.{}.{kind}", deployment.as_ref().map_or("-", |it| it.as_str()))
+        }
+    };
+    let extent = match &leak.extent {
+        Extent::Hours(it) => format!("{it}h"),
+        Extent::Days(it) => format!("{it}d"),
+        Extent::Line => "line".to_owned(),
+        Extent::Quantity(it) => it.to_string(),
+    };
+    let money = match &leak.money {
+        None => "?".to_owned(),
+        Some(Cell::Shown(it)) => it.amount_text(),
+        Some(Cell::Unconverted(_)) => "no rate".to_owned(),
+    };
+    let first = leak.first.as_ref().map(|it| format!("{}/{}", it.stream, it.revision));
+    format!("{} {subject} {extent} {money} {}", class.as_str(), first.unwrap_or_default())
+}
+
+#[test]
+fn nothing_leaks_where_all_is_sold_and_metered() {
+    Market::new().check(&[]);
+}
+
+#[test]
+fn what_runs_without_a_link_leaks_its_part_of_the_bill_since_it_was_unlinked() {
+    let mut market = Market::new();
+    market.world.resources[0].links = vec![linked("acme.shop", "2026-03-02", Some("2026-04-16"))];
+    market.check(&[
+        "running_unbilled digitalocean.7 360h 15.00 deployment-acme.shop/3",
+        "billed_not_running acme.shop 15d 25.00 deployment-acme.shop/3",
+    ]);
+    // Looked at on the 18th, at noon: two days and a half of seventeen and a half.
+    market.until = at("2026-04-18T12:00:00Z");
+    market.world.lines[0].line.ends_at = market.until;
+    market.check(&[
+        "running_unbilled digitalocean.7 60h 4.29 deployment-acme.shop/3",
+        "billed_not_running acme.shop 3d 8.33 deployment-acme.shop/3",
+    ]);
+}
+
+#[test]
+fn what_was_never_linked_leaks_since_it_was_seen_at_its_hourly_price_where_no_bill_has_come() {
+    let mut market = Market::new();
+    market.world.resources.push(droplet("8", "web-2"));
+    market.check(&["running_unbilled digitalocean.8 720h 6.43 resource-digitalocean.8/0"]);
+    market.world.resources[1].price_per_hour = None;
+    market.check(&["running_unbilled digitalocean.8 720h ? resource-digitalocean.8/0"]);
+    market.world.resources[1].live[0].ends_at = Some(at("2026-04-01"));
+    market.check(&[]);
+}
+
+#[test]
+fn what_runs_for_a_deployment_that_is_not_charged_leaks_on_its_free_days() {
+    let mut market = Market::new();
+    let turns = [("2026-03-02", true, 1), ("2026-04-21T09:00:00Z", false, 5)];
+    market.metered[0].deployments = vec![deployment("shop", &turns)];
+    market.check(&["running_unbilled digitalocean.7 240h 10.00 deployment-acme.shop/5"]);
+}
+
+#[test]
+fn an_internal_tenant_leaks_nothing() {
+    let mut market = Market::new();
+    market.world.internal.insert(parsed("ops"));
+    market.world.resources.push(droplet("8", "web-2"));
+    market.world.resources[1].tenants = Timeline::new([(at("2026-03-01"), Some(parsed("ops")))]);
+    market.check(&[]);
+}
+
+#[test]
+fn what_is_charged_and_does_not_run_leaks_what_was_charged_for_those_days() {
+    let mut market = Market::new();
+    market.world.resources[0].live = vec![Interval::between(at("2026-03-01"), at("2026-04-16"))];
+    market.world.resources[0].gone_by = Some(Revision::new(8));
+    market.check(&["billed_not_running acme.shop 15d 25.00 resource-digitalocean.7/8"]);
+    // A day on which it lived for an hour is a day on which it ran.
+    let hour = Interval::between(at("2026-04-16T00:00:00Z"), at("2026-04-16T01:00:00Z"));
+    market.world.resources[0].live.push(hour);
+    market.check(&["billed_not_running acme.shop 14d 23.33 resource-digitalocean.7/8"]);
+    market.world.resources.clear();
+    market.world.lines.clear();
+    market.check(&["billed_not_running acme.shop 30d 50.00 deployment-acme.shop/1"]);
+    market.world.earned.clear();
+    market.check(&["billed_not_running acme.shop 30d ? deployment-acme.shop/1"]);
+}
+
+#[test]
+fn a_line_that_matches_nothing_leaks_unless_it_is_tax_or_explained() {
+    let mut market = Market::new();
+    market.world.lines.push(bill_line(2, "Spaces Subscription", "Spaces", "5.00"));
+    market.world.lines.push(bill_line(3, "Taxes", "GST (10%)", "3.50"));
+    market.world.lines.push(bill_line(4, "Droplets", "twin", "6.00"));
+    for id in ["8", "9"] {
+        let mut twin = droplet(id, "twin");
+        twin.links.push(linked("acme.shop", "2026-03-02", None));
+        market.world.resources.push(twin);
+    }
+    market.check(&["charged_unknown row 2 line 5.00 bill-digitalocean.4711/1"]);
+    let spaces = market.world.lines[1].clone();
+    market.world.by_hand.push(said(&spaces, CostOwner::Tenant(parsed("acme")), false, 5));
+    market.check(&[]);
+    market.world.by_hand.push(said(&spaces, CostOwner::Nobody, false, 6));
+    market.check(&["charged_unknown row 2 line 5.00 bill-digitalocean.4711/1"]);
+}
+
+#[test]
+fn what_is_sold_and_runs_must_be_metered() {
+    let mut market = Market::new();
+    market.metered[0].usage[0].quantity = parsed("0");
+    let leak = "sold_unmetered digitalocean.7@acme.shop 720h 30.00 deployment-acme.shop/2";
+    market.check(&[leak]);
+    market.metered[0].usage[0] = usage("llm_tokens", "2026-04-01", Some("shop"), "720");
+    market.check(&[leak]);
+    market.metered[0].usage[0] = usage("droplet_hours", "2026-04-01", Some("blog"), "720");
+    market.check(&[leak]);
+    market.metered[0].usage[0].resource = Some(resource_id("digitalocean.7"));
+    market.check(&[]);
+    market.metered[0].usage.clear();
+    market.world.lines.clear();
+    market.check(&["sold_unmetered digitalocean.7@acme.shop 720h ? deployment-acme.shop/2"]);
+    // A type that yields nothing has nothing to meter.
+    market.world.resources[0].resource_type = parsed("firewall");
+    market.check(&[]);
+}
+
+#[test]
+fn usage_without_a_price_shows_its_quantity_and_its_cost_where_one_is_mapped() {
+    let mut market = Market::new();
+    let unpriced = |kind: &str| Unpriced {
+        deployment: Some(parsed("shop")),
+        kind: parsed(kind),
+        quantity: parsed("12"),
+        from: source("usage-acme.2026-04", 6),
+    };
+    market.metered[0].unpriced = vec![unpriced("droplet_hours"), unpriced("gpu_hours")];
+    market.metered[0].unpriced.push(unpriced("gpu_hours"));
+    market.check(&[
+        "metered_unpriced acme.shop.droplet_hours 12 30.00 usage-acme.2026-04/6",
+        "metered_unpriced acme.shop.gpu_hours 24 ? usage-acme.2026-04/6",
+    ]);
+}
+
+#[test]
+fn a_leak_without_a_rate_says_so() {
+    let mut market = Market::new();
+    market.world.rates = Rates::default();
+    market.world.lines.push(bill_line(2, "Spaces Subscription", "Spaces", "5.00"));
+    market.check(&["charged_unknown row 2 line no rate bill-digitalocean.4711/1"]);
+}
