@@ -22,6 +22,7 @@ macro_rules! arbitrary {
 pub mod catalog;
 pub mod clock;
 pub mod conformance;
+pub mod costs;
 pub mod crash;
 pub mod damage;
 pub mod disk;

@@ -69,8 +69,15 @@ impl<T> Default for Timeline<T> {
 impl<T> Timeline<T> {
     /// Changes in the order in which they were recorded; of several at one instant the last holds.
     pub fn new(changes: impl IntoIterator<Item = (Timestamp, T)>) -> Self {
-        let mut changes = changes.into_iter().collect::<Vec<_>>();
-        changes.sort_by_key(|it| it.0);
+        let mut recorded = changes.into_iter().collect::<Vec<_>>();
+        recorded.sort_by_key(|it| it.0);
+        let mut changes: Vec<(Timestamp, T)> = Vec::with_capacity(recorded.len());
+        for change in recorded {
+            match changes.last_mut() {
+                Some(last) if last.0 == change.0 => *last = change,
+                Some(_) | None => changes.push(change),
+            }
+        }
         Self { changes }
     }
 
@@ -88,13 +95,17 @@ impl<T> Timeline<T> {
         later.take_while(move |(place, it)| *place == standing || it.0 < to).map(|(_, it)| &it.1)
     }
 
-    /// Everything it ever was.
-    pub fn values(&self) -> impl Iterator<Item = &T> {
-        self.changes.iter().map(|it| &it.1)
+    /// Everything it ever was, and from when on.
+    pub fn changes(&self) -> impl DoubleEndedIterator<Item = (Timestamp, &T)> {
+        self.changes.iter().map(|it| (it.0, &it.1))
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.changes().map(|it| it.1)
     }
 
     fn instants(&self) -> impl Iterator<Item = Timestamp> {
-        self.changes.iter().map(|it| it.0)
+        self.changes().map(|it| it.0)
     }
 }
 
