@@ -63,10 +63,10 @@ fn what_measures_itself_runs_on_by_itself() {
 }
 
 #[test]
-fn a_largest_value_stays_what_it_is() {
+fn a_latest_value_stays_what_it_is() {
     let mut now = facts();
     let plan = std::sync::Arc::make_mut(&mut now.deployments[0].bound[0].plan);
-    plan.items.iter_mut().for_each(|it| it.aggregation = crate::catalog::Aggregation::Max);
+    plan.items.iter_mut().for_each(|it| it.aggregation = crate::catalog::Aggregation::Latest);
     now.usage.push(usage("droplet_hours", "2026-04-02", Some("shop"), "1500"));
     check(&now, whole_of(&now), &["50.00", "0.12"]);
 }
