@@ -347,15 +347,23 @@ fn books_of(period: BillingPeriod) -> impl Strategy<Value = Books> {
 /// Books that nobody should hold: any amount, any currency, any time, intervals that end before
 /// they begin, resources that are there twice.
 pub fn hostile_books() -> impl Strategy<Value = Books> {
-    let line = (any::<BillLine>(), values::money(), values::timestamp(), any::<bool>());
+    // Often of one currency and at the ends of what a number holds, so that sums meet their bounds.
+    let largest = Exact::new(Exact::MANTISSA_MAX, 0).expect("the largest");
+    let finest = Exact::new(1, Exact::SCALE_MAX).expect("the finest");
+    let extreme = select(vec![largest, largest.negated(), finest]);
+    let common = select(vec![Currency::AUD, Currency::USD]);
+    let common = (prop_oneof![extreme, values::exact()], common);
+    let common = common.prop_map(|(amount, of)| Money::new(amount, of));
+    let money = prop_oneof![common, values::money()].boxed();
+    let line = (any::<BillLine>(), money.clone(), values::timestamp(), any::<bool>());
     let lives = vec((values::timestamp(), option::of(values::timestamp())), 0..4);
-    let when = (values::period(), values::currency());
+    let when = (option::weighted(0.1, values::period()), values::currency());
     let rates = vec((values::day(), values::exchange_rate()), 0..4);
-    (running_books(), vec(line, 0..6), lives, vec(values::money(), 0..6), when, rates).prop_map(
+    (running_books(), vec(line, 0..6), lives, vec(money, 0..6), when, rates).prop_map(
         |(mut books, lines, lives, amounts, (period, reporting), rates)| {
             for (known, (line, amount, at, is_whole)) in books.lines.iter_mut().zip(lines) {
                 if is_whole {
-                    known.line = line;
+                    known.line = BillLine { starts_at: known.line.starts_at, ..line };
                 }
                 (known.line.amount, known.line.ends_at) = (amount, at);
             }
@@ -369,7 +377,8 @@ pub fn hostile_books() -> impl Strategy<Value = Books> {
             for (known, amount) in books.earned.iter_mut().zip(amounts) {
                 known.amount = amount;
             }
-            (books.period, books.reporting) = (period, reporting);
+            books.period = period.unwrap_or(books.period);
+            books.reporting = reporting;
             books.rates.extend(rates);
             books
         },
