@@ -28,7 +28,7 @@ pub use margin::{DeploymentRow, Figures, KindRow, Margin, MarginFacts, TenantRow
 pub use products::{Mapping, Products};
 pub use rates::{Pair, Rates};
 pub use resource::{Interval, Linked, Project, Resource, Timeline};
-pub use revenue::{Earned, earned, expected};
+pub use revenue::{Earned, earned, earned_in, expected};
 pub use table::{Cell, Column};
 
 use crate::money::{ExactError, MoneyError};

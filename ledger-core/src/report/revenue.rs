@@ -1,6 +1,7 @@
 //! What was earned: the lines of documents that count, without tax, by the period each is for.
 
 use super::ReportError;
+use crate::billing::InvoiceFold;
 use crate::catalog::canonical_kind;
 use crate::event::invoice::{Document, Line, LineKind};
 use crate::id::{DeploymentSlug, ResourceKind, TenantId};
@@ -17,7 +18,7 @@ pub struct Earned {
     pub deployment: Option<DeploymentSlug>,
     /// What was used, where the line is about usage.
     pub kind: Option<ResourceKind>,
-    /// What sort of line.
+    /// What sort of line it is, or corrects.
     pub line: LineKind,
     /// The period it is earned in: the one it corrects, else the one it is for.
     pub period: BillingPeriod,
@@ -37,6 +38,15 @@ pub fn earned(tenant: &TenantId, document: &Document) -> Result<Vec<Earned>, Rep
     earned_by(tenant, document.lines.iter(), document.totals.net)
 }
 
+/// The revenue of everything that was issued for a period and not voided, notes among it.
+pub fn earned_in(documents: &InvoiceFold) -> Result<Vec<Earned>, ReportError> {
+    let mut all = Vec::new();
+    for it in documents.documents().iter().filter(|it| !it.is_void()) {
+        all.extend(earned(documents.tenant(), &it.document)?);
+    }
+    Ok(all)
+}
+
 /// The revenue of a document as it would be, while its period runs.
 pub fn expected(tenant: &TenantId, document: &price::Document) -> Result<Vec<Earned>, ReportError> {
     earned_by(tenant, document.lines.iter().map(|it| &it.line), document.subtotal)
@@ -47,7 +57,7 @@ fn earned_by<'a>(
     lines: impl Iterator<Item = &'a Line>,
     net: Money,
 ) -> Result<Vec<Earned>, ReportError> {
-    let lines = lines.filter(|it| it.kind != LineKind::Tax).collect::<Vec<_>>();
+    let lines = lines.filter(|it| !it.is_tax()).collect::<Vec<_>>();
     let gross = Money::sum(net.currency(), lines.iter().map(|it| it.amount))?;
     let included = gross.checked_sub(net)?;
     let amounts = if included.is_zero() {
@@ -59,7 +69,7 @@ fn earned_by<'a>(
         tenant: tenant.clone(),
         deployment: it.deployment.clone(),
         kind: it.resource_kind.as_ref().map(canonical_kind),
-        line: it.kind,
+        line: it.concerns(),
         period: it.adjusts.unwrap_or_else(|| it.starts_on.period()),
         starts_on: it.starts_on,
         ends_on: it.ends_on,

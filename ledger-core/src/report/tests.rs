@@ -114,6 +114,7 @@ pub(super) fn invoice_line(kind: LineKind, amount: &str, deployment: Option<&str
         starts_on: parsed("2026-04-01"),
         ends_on: parsed("2026-05-01"),
         adjusts: None,
+        original: None,
         taxable: kind != LineKind::Tax,
         settled: false,
         provenance: Provenance { sources: Vec::new(), sha256: None },
@@ -138,6 +139,7 @@ pub(super) fn document(lines: Vec<Line>, tax: &str) -> Document {
         lines,
         tax: None,
         totals: Totals { net, tax: aud(tax), gross },
+        adjusted: Vec::new(),
         rules: 1,
         folded_to: Position::new(9),
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a model that cannot go on is a failed test")]
 
 mod model;
+mod owners;
 
 use ledger_core::money::Money;
 use ledger_core::report::{
@@ -11,7 +12,8 @@ use ledger_core::report::{
 };
 use ledger_core::testing;
 use ledger_core::testing::costs::Books;
-use model::{Row, Tables, big, model, owners};
+use model::{Row, Tables, big, model};
+use owners::owners;
 use proptest::prelude::*;
 
 fn attributed(books: &Books) -> Result<Vec<Attributed>, ReportError> {

@@ -1,6 +1,7 @@
 //! How a table is shown: rounding, order, rates, and what has no rate.
 
 use super::*;
+use crate::event::invoice::Original;
 
 fn earn(tenant: &str, amount: Money) -> Earned {
     Earned {
@@ -108,11 +109,15 @@ fn the_rate_of_the_last_day_counts_the_later_date_first_then_the_later_record() 
 fn revenue_is_of_the_period_a_line_names() {
     let mut late = invoice_line(LineKind::Usage, "3.00", Some("shop"));
     late.adjusts = Some(parsed("2026-03"));
+    let mut its_tax = late.clone();
+    its_tax.kind = LineKind::Adjustment;
+    let original = Original { kind: LineKind::Tax, number: None, line: None };
+    its_tax.original = Some(original);
     let mut next = invoice_line(LineKind::PlanBase, "2.00", None);
     next.starts_on = parsed("2026-05-01");
-    let lines = vec![invoice_line(LineKind::PlanBase, "1.00", None), late, next];
+    let lines = vec![invoice_line(LineKind::PlanBase, "1.00", None), late, its_tax, next];
     let mut world = World::new();
-    world.earned = earned(&parsed("acme"), &document(lines, "0")).unwrap();
+    world.earned = earned(&parsed("acme"), &document(lines, "3.00")).unwrap();
     for (period, revenue) in [("2026-03", "3.00"), ("2026-04", "1.00"), ("2026-05", "2.00")] {
         let overall = world.margin_of(period).overall;
         assert_eq!(tell(&overall), format!("{revenue} - 0.00 = {revenue} (100.0)"));
