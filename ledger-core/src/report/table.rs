@@ -1,6 +1,6 @@
 //! A column of a report: one figure a row, each shown to the cent, all of them together the total.
 //!
-//! The rows come in ascending order of their ids, what is nobody's last. The column's exact total is
+//! The rows come in ascending order of their ids, nobody's last. The column's exact total is
 //! rounded once, and the rows to it by largest remainder. Where a row holds a line in a currency
 //! without a rate, its cell is none and says which rate is missing, and so is every total over it.
 
