@@ -11,8 +11,10 @@
 use crate::event::Event;
 
 pub mod account;
+pub mod bill;
 pub mod catalog;
 pub mod deployment;
+pub mod provider;
 
 /// What a refusal means to whoever asked. The rim makes a status of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::LotId;
+use crate::id::{IngestId, LotId};
 use crate::log::{Position, Record, Revision};
-use crate::money::{Currency, Exact, ExactError, MoneyError};
+use crate::money::{Currency, Exact, ExactError, Money, MoneyError};
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
 
@@ -136,6 +136,50 @@ pub enum FoldProblem {
         left: Exact,
         /// What was taken.
         taken: Exact,
+    },
+    /// A reading of a bill goes on, or is sealed, after it was sealed.
+    #[error("reading {ingest} is sealed")]
+    ReadingSealed {
+        /// The reading.
+        ingest: IngestId,
+    },
+    /// The rows of a reading do not ascend.
+    #[error("row {row} of reading {ingest} stands after row {before}")]
+    RowOrder {
+        /// The reading.
+        ingest: IngestId,
+        /// The row.
+        row: u32,
+        /// The one before it.
+        before: u32,
+    },
+    /// A seal counts other lines than there are.
+    #[error("reading {ingest} is sealed with {sealed} lines and has {found}")]
+    SealedCount {
+        /// The reading.
+        ingest: IngestId,
+        /// What the seal says.
+        sealed: u32,
+        /// What there is.
+        found: u32,
+    },
+    /// A seal says other sums than the lines have.
+    #[error("reading {ingest} is sealed with the sums {sealed:?} and has {found:?}")]
+    SealedSums {
+        /// The reading.
+        ingest: IngestId,
+        /// What the seal says.
+        sealed: Vec<Money>,
+        /// What the lines add up to.
+        found: Vec<Money>,
+    },
+    /// It names a row that the bill does not have.
+    #[error("the bill has no row {row} of reading {ingest}")]
+    UnknownRow {
+        /// The reading.
+        ingest: IngestId,
+        /// The row.
+        row: u32,
     },
 }
 

@@ -164,6 +164,9 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
+            /// The most bytes one has.
+            pub const BYTES_MAX: usize = $bytes_max;
+
             /// Checks and takes the text.
             pub fn new(text: &str) -> Result<Self, IdError> {
                 check($noun, text, $bytes_max, &$charset)?;

@@ -2,6 +2,7 @@
 //!
 //! Everything but `log` is pure: no clock, no float, no hash order, no I/O, no logging.
 
+pub mod bill;
 pub mod billing;
 pub mod catalog;
 pub mod cause;
