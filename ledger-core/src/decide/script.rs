@@ -84,6 +84,12 @@ impl<S: Folded> Script<S> {
         }
     }
 
+    /// Why the history does not allow it.
+    #[track_caller]
+    pub(super) fn refused(&self, event: Event) -> FoldError {
+        self.state.clone().after(&self.next(event)).err().unwrap()
+    }
+
     fn next(&self, event: Event) -> Record {
         let stream: Stream = S::STREAM.parse().unwrap();
         assert!(event.belongs_in(&stream), "{} in {stream}", event.wire_name());
