@@ -1,9 +1,10 @@
 //! A provider's bill, from the bytes of its file to the lines of the ledger, or a refusal that
 //! names every bad place. docs/formats.md says what each reader takes.
 //!
-//! A file is read whole or not at all. The total of a line is the provider's and is the truth: it is
-//! never rebuilt from a quantity and a price. Intervals come out half-open, whatever the provider
-//! writes. Only what a line of a bill needs is kept: tags, addresses and names of people are not.
+//! A file is read whole or not at all. The total of a line is the provider's and is the truth: it
+//! is never rebuilt from a quantity and a price. Intervals come out half-open, whatever the
+//! provider writes. Only what a line of a bill needs is kept: tags, addresses and names of people
+//! are not.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use crate::event::provider::BillLine;
 use crate::id::{IngestId, Label, Sha256Digest};
 use crate::money::{Currency, Money, MoneyError};
 
+mod balance;
 mod csv;
 mod detect;
 mod digitalocean;
@@ -23,14 +25,17 @@ mod hetzner;
 mod json;
 mod number;
 mod pages;
+mod products;
 mod report;
 mod table;
 mod times;
 mod vultr;
 
+pub use balance::{BalanceReading, read_balance};
 pub use detect::{Instead, detect};
 pub use finding::{Finding, Findings, Place, Problem};
 pub use number::NumberError;
+pub use products::default_products;
 
 /// UTF-8's byte order mark: no part of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

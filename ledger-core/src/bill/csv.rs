@@ -47,7 +47,8 @@ pub(super) struct Cell<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        let at = bytes.starts_with(super::BYTE_ORDER_MARK).then_some(3).unwrap_or_default();
+        let rest = bytes.strip_prefix(super::BYTE_ORDER_MARK).unwrap_or(bytes);
+        let at = bytes.len() - rest.len();
         Self { bytes, at, line: 1, names: Vec::new() }
     }
 

@@ -1,7 +1,7 @@
 //! One field of a file, of a cell or of a JSON member, and what it may be read as.
 //!
-//! Whatever cannot be read is a finding at the field's place, and nothing is returned: a reader asks
-//! for everything a line has before it makes the line, so that every bad field is found.
+//! Whatever cannot be read is a finding at the field's place, and nothing is returned: a reader
+//! asks for everything a line has before it makes the line, so that every bad field is found.
 
 use std::borrow::Cow;
 

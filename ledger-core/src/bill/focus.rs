@@ -1,8 +1,8 @@
 //! FOCUS 1.0 to 1.2, the FinOps Open Cost and Usage Specification, as vendors write it.
 //!
-//! `BilledCost` is booked, by its sign; `EffectiveCost` is amortised and is never mixed with it. The
-//! specification asks more of a file than the ledger does: what is not read may be left out or be
-//! irregular, what is read may not. Tags are not read, for they name people.
+//! `BilledCost` is booked, by its sign; `EffectiveCost` is amortised and is never mixed with it.
+//! The specification asks more of a file than the ledger does: what is not read may be left out or
+//! be irregular, what is read may not. Tags are not read, for they name people.
 
 use std::collections::BTreeMap;
 

@@ -121,6 +121,10 @@ fn charge() -> impl Strategy<Value = Charge> {
     )
 }
 
+fn usd(cents: i64) -> Money {
+    Money::from_minor(i128::from(cents), Currency::USD).unwrap()
+}
+
 /// Cents as DigitalOcean may write them.
 fn dollars(cents: i64) -> String {
     let magnitude = cents.unsigned_abs();
@@ -163,7 +167,8 @@ proptest! {
         ])];
         for (place, it) in charges.iter().enumerate() {
             let hours = it.hours.map(|it| it.to_string()).unwrap_or_default();
-            let end = last_second_or(it.interval.1, place % 2 == 0 && it.interval.0 < it.interval.1);
+            let is_long = it.interval.0 < it.interval.1;
+            let end = last_second_or(it.interval.1, place % 2 == 0 && is_long);
             rows.push(texts(&[
                 &it.product, "", &it.description, &hours, &spelled(it.interval.0), &end,
                 &dollars(it.cents), &it.project, "iaas",
@@ -178,7 +183,7 @@ proptest! {
             prop_assert_eq!(line.project.as_ref().map_or("", |it| it.as_str()), &it.project);
             prop_assert_eq!(line.quantity, it.hours.map(|it| Exact::whole(i64::from(it))));
             prop_assert_eq!((line.starts_at, line.ends_at), (it.interval.0, expected));
-            prop_assert_eq!(line.amount, Money::from_minor(i128::from(it.cents), Currency::USD).unwrap());
+            prop_assert_eq!(line.amount, usd(it.cents));
             prop_assert_eq!(line.class == LineClass::Tax, it.product == "Taxes");
         }
     }
@@ -221,7 +226,7 @@ proptest! {
         cut in any::<Index>(),
     ) {
         let item = |it: &Charge| {
-            let cents = Money::from_minor(i128::from(it.cents), Currency::USD).unwrap();
+            let cents = usd(it.cents);
             serde_json::json!({
                 "product": it.product, "description": it.description, "amount": cents.amount_text(),
                 "start_time": it.interval.0, "end_time": it.interval.1, "project_name": it.project,
@@ -243,7 +248,7 @@ proptest! {
         prop_assert_eq!(&one.lines, &several.lines);
         for (line, it) in one.lines.iter().zip(&charges) {
             prop_assert_eq!(line.description.as_str(), &it.description);
-            prop_assert_eq!(line.amount, Money::from_minor(i128::from(it.cents), Currency::USD).unwrap());
+            prop_assert_eq!(line.amount, usd(it.cents));
         }
         let missing = page(&charges, "", total + 1).to_string();
         prop_assert!(read(missing.as_bytes()).is_err());

@@ -220,10 +220,9 @@ fn a_line_is_attributed_by_hand_and_remembered() {
 
 #[track_caller]
 fn broken(script: &Script<Bill>, event: impl Into<event::Event>, expected: FoldProblem) {
-    match script.refused(event.into()) {
-        FoldError::Contradiction { problem, .. } => assert_eq!(*problem, expected),
-        other => panic!("{other:?}"),
-    }
+    let error = script.refused(event.into());
+    let FoldError::Contradiction { problem, .. } = error else { panic!("{error:?}") };
+    assert_eq!(*problem, expected);
 }
 
 #[test]
