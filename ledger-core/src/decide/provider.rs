@@ -1,6 +1,5 @@
 //! What a provider shows of our account with it: the latest snapshot.
 
-use super::{nothing, one};
 use crate::event;
 use crate::event::provider::{BalanceObserved, Event};
 use crate::fold::{FoldError, FoldProblem};
@@ -32,14 +31,10 @@ impl ProviderAccount {
     }
 
     /// A balance was seen at an instant. The latest again, or one older than it: nothing.
-    pub fn observe(
-        &self,
-        command: &BalanceObserved,
-        at: Timestamp,
-    ) -> Result<Vec<event::Event>, std::convert::Infallible> {
+    pub fn observe(&self, command: &BalanceObserved, at: Timestamp) -> Vec<event::Event> {
         match &self.balance {
-            Some((latest, it)) if *latest > at || (*latest == at && it == command) => nothing(),
-            Some(_) | None => one(command.clone()),
+            Some((latest, it)) if *latest > at || (*latest == at && it == command) => Vec::new(),
+            Some(_) | None => vec![command.clone().into()],
         }
     }
 }
@@ -68,12 +63,20 @@ mod tests {
     fn the_latest_snapshot_is_the_balance() {
         let mut script = Script::<ProviderAccount>::new();
         let first = script.at;
-        assert_eq!(script.take(script.state.observe(&owed("12.23"), first)), 1);
-        assert_eq!(script.take(script.state.observe(&owed("12.23"), first)), 0);
-        script.pass(60);
-        assert_eq!(script.take(script.state.observe(&owed("12.23"), script.at)), 1);
-        assert_eq!(script.take(script.state.observe(&owed("-3"), script.at)), 1);
-        assert_eq!(script.take(script.state.observe(&owed("7"), first)), 0);
+        let later = first.plus_seconds(60).unwrap();
+        let observations = [
+            ("12.23", first, 1),
+            ("12.23", first, 0),
+            ("12.23", later, 1),
+            ("-3", later, 1),
+            ("7", first, 0),
+        ];
+        for (amount, at, events) in observations {
+            script.at = at;
+            let decided = Ok::<_, FoldError>(script.state.observe(&owed(amount), at));
+            assert_eq!(script.take(decided), events, "{amount} at {at}");
+        }
+        script.at = later;
         assert_eq!(script.state.balance(), Some(&(script.at, owed("-3"))));
         // A late record of an earlier time, as another writer may bring it.
         script.at = first;

@@ -287,4 +287,39 @@ proptest! {
         let size = |it: LinesRecorded| event::Event::from(it).encode().unwrap().len();
         prop_assert!(size(one) - size(empty) <= bytes_max(&line));
     }
+
+    /// Whatever came before, a decision answers, and its events can be folded.
+    #[test]
+    fn no_decision_about_a_bill_panics(
+        header in any::<BillDiscovered>(),
+        events in proptest::collection::vec(
+            proptest::strategy::Union::new(event::provider::Event::strategies()),
+            0..12,
+        ),
+        (again, attributed) in any::<(BillDiscovered, LineAttributed)>(),
+        lines in 0_usize..4,
+    ) {
+        let mut script = Script::<Bill>::new();
+        script.record(header.into());
+        let stream = Bill::STREAM.parse().unwrap();
+        for event in events.into_iter().filter(|it| it.belongs_in(&stream)) {
+            script.try_record(event);
+        }
+        let mut take = |events: Vec<event::Event>| {
+            events.into_iter().for_each(|it| script.record(it));
+            script.state.clone()
+        };
+        let bill = take(Vec::new());
+        let bill = take(bill.discover(&again).unwrap_or_default());
+        let reading = file(lines, 3);
+        let bill = take(bill.ingest(&reading).unwrap_or_default());
+        let is_read = bill.sealed().is_some_and(|it| it.ingest == reading.ingest());
+        prop_assert_eq!(is_read, bill.header().unwrap().status != BillStatus::Preview);
+        let ingest = if is_read { reading.ingest() } else { attributed.ingest.clone() };
+        let command = LineAttributed { ingest, row: 1, ..attributed };
+        let bill = take(bill.attribute(&command).unwrap_or_default());
+        prop_assert_eq!(bill.attribution(1).is_some(), is_read && lines > 0);
+        // A total beyond all bounds is an error and no panic.
+        drop(bill.beyond_lines());
+    }
 }
