@@ -3,14 +3,13 @@
 //! Tax is known by its product, credit by its sign. The CSV always has two decimals; a file cut
 //! within an amount is thereby known.
 
-use super::field::{Field, interval};
+use super::field::{Field, interval, prose};
 use super::finding::{Findings, shown};
 use super::json::Item;
 use super::number::{Decimals, Spelling};
 use super::table::{Column, Row, Table, optional, required};
 use super::{Draft, Notice, times};
 use crate::event::provider::{BillLine, LineClass};
-use crate::id::Prose;
 use crate::money::{Currency, Exact, Money};
 use crate::time::Timestamp;
 
@@ -137,7 +136,7 @@ impl Parts<'_> {
         let before = findings.count();
         let product = self.product.and_then(|it| it.label(findings));
         let group = self.group.and_then(|it| it.label(findings));
-        let description = self.description.and_then(|it| it.prose(findings));
+        let description = prose(self.description, findings);
         let category = self.category.and_then(|it| it.label(findings));
         let project = self.project.and_then(|it| it.label(findings));
         let resource = self.resource.and_then(|it| it.resource(findings));
@@ -156,7 +155,7 @@ impl Parts<'_> {
             row: self.row,
             product,
             group,
-            description: description.unwrap_or_else(empty),
+            description: description?,
             category,
             class,
             quantity: self.quantity,
@@ -168,8 +167,4 @@ impl Parts<'_> {
             resource,
         })
     }
-}
-
-fn empty() -> Prose {
-    Prose::new(String::new()).expect("an empty text is a text")
 }

@@ -105,6 +105,20 @@ impl Field<'_> {
     }
 }
 
+/// The text of a field that may be left out; an empty one where it is.
+pub(super) fn prose(field: Option<Field<'_>>, findings: &mut Findings) -> Option<Prose> {
+    match field {
+        Some(it) => it.prose(findings),
+        None => Some(Prose::new(String::new()).expect("an empty text is a text")),
+    }
+}
+
+/// A resource, where its id is no longer than an id may be: the line is the same without it, and a
+/// longer one would match nothing.
+pub(super) fn resource(id: Option<Field<'_>>, findings: &mut Findings) -> Option<ProviderRef> {
+    id.filter(|it| it.text.len() <= ProviderRef::BYTES_MAX)?.resource(findings)
+}
+
 /// The start and the end of a line, in this order.
 pub(super) fn interval(
     starts_at: Option<Timestamp>,

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use super::field::{Field, interval};
+use super::field::{self, Field, interval, prose};
 use super::finding::{Findings, Problem, shown};
 use super::number::{Decimals, Exponents, Spelling, is_dollar};
 use super::table::{Column, Row, Table, optional, required};
 use super::{Draft, Format, Notice, RowNotice, times};
 use crate::event::provider::{BillLine, LineClass};
-use crate::id::{Label, Prose, ProviderRef};
+use crate::id::Label;
 use crate::money::{Currency, Exact, Money};
 use crate::time::{Day, Timestamp};
 
@@ -210,22 +210,15 @@ fn line(row: &Row<'_, '_>, findings: &mut Findings) -> Option<BillLine> {
     let before = findings.count();
     let class = mandatory(row, CHARGE_CATEGORY, CATEGORIES, findings);
     let class = class.and_then(|it| self::class(&it, findings));
-    let currency = mandatory(row, BILLING_CURRENCY, "a currency", findings);
-    let currency = currency.and_then(|it| it.currency(findings));
-    let spelling = Spelling { is_dollar: currency.is_none_or(is_dollar), ..NUMBER };
-    let cost = mandatory(row, BILLED_COST, AMOUNT, findings);
-    let cost = cost.and_then(|it| it.number(spelling, AMOUNT, findings));
+    let amount = amount(row, findings);
     period(row, BILLING_PERIOD_START, BILLING_PERIOD_END, findings);
     let interval = period(row, CHARGE_PERIOD_START, CHARGE_PERIOD_END, findings);
     let (quantity, unit) = quantity(row, findings);
     let product = product(row, findings);
     let category = value(row, SERVICE_CATEGORY).and_then(|it| it.label(findings));
     let project = value(row, SUB_ACCOUNT_ID).and_then(|it| it.label(findings));
-    let description = value(row, CHARGE_DESCRIPTION).map_or_else(
-        || Some(Prose::new(String::new()).expect("an empty text is a text")),
-        |it| it.prose(findings),
-    );
-    let resource = resource(row, findings);
+    let description = prose(value(row, CHARGE_DESCRIPTION), findings);
+    let resource = field::resource(value(row, RESOURCE_ID), findings);
     if findings.count() > before {
         return None;
     }
@@ -241,10 +234,19 @@ fn line(row: &Row<'_, '_>, findings: &mut Findings) -> Option<BillLine> {
         unit: unit.and_then(|it| it.unit()).filter(|_| quantity.is_some()),
         starts_at,
         ends_at,
-        amount: Money::new(cost?, currency?),
+        amount: amount?,
         project,
         resource,
     })
+}
+
+fn amount(row: &Row<'_, '_>, findings: &mut Findings) -> Option<Money> {
+    let currency = mandatory(row, BILLING_CURRENCY, "a currency", findings);
+    let currency = currency.and_then(|it| it.currency(findings));
+    let spelling = Spelling { is_dollar: currency.is_none_or(is_dollar), ..NUMBER };
+    let cost = mandatory(row, BILLED_COST, AMOUNT, findings);
+    let cost = cost.and_then(|it| it.number(spelling, AMOUNT, findings));
+    Some(Money::new(cost?, currency?))
 }
 
 fn class(category: &Field<'_>, findings: &mut Findings) -> Option<LineClass> {
@@ -291,11 +293,4 @@ fn quantity<'r>(
 fn product(row: &Row<'_, '_>, findings: &mut Findings) -> Option<Label> {
     let service = value(row, SERVICE_NAME).or_else(|| value(row, SERVICE_CATEGORY));
     service.or_else(|| value(row, CHARGE_CATEGORY))?.label(findings)
-}
-
-/// The resource, where its id is no longer than an id may be: the line is the same without it, and
-/// a longer one would match nothing.
-fn resource(row: &Row<'_, '_>, findings: &mut Findings) -> Option<ProviderRef> {
-    let id = value(row, RESOURCE_ID).filter(|it| it.text.len() <= ProviderRef::BYTES_MAX)?;
-    id.resource(findings)
 }

@@ -232,6 +232,7 @@ mod tests {
         {
             refuses(BILL, text, NumberError::Comma);
         }
+        refuses(LOOSE, "1,234.5,6", NumberError::Comma);
         refuses(Spelling::PLAIN, "1,234.56", NumberError::Comma);
         refuses(BILL, "($12.34)", NumberError::Parentheses);
         refuses(BILL, "$1.005", NumberError::Decimals(2));

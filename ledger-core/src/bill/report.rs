@@ -4,13 +4,12 @@
 //! Most of their columns come and go from month to month; those read here do not. Tags, owners and
 //! what else names people is not read.
 
-use super::field::interval;
+use super::field::{self, interval, prose};
 use super::finding::Findings;
 use super::number::{Exponents, Spelling};
 use super::table::{Column, Row, Table, optional, required};
 use super::{Draft, Notice, RowNotice, times};
 use crate::event::provider::{BillLine, LineClass};
-use crate::id::{Prose, ProviderRef};
 use crate::money::Money;
 use crate::time::{Day, Timestamp};
 
@@ -138,26 +137,12 @@ impl Layout {
         let product = row.required(self.product.name, "a product", findings);
         let product = product.and_then(|it| it.label(findings));
         let project = row.optional(self.project.name).and_then(|it| it.label(findings));
-        let description = row.optional(self.description.name).map_or_else(
-            || Some(Prose::new(String::new()).expect("an empty text is a text")),
-            |it| it.prose(findings),
-        );
-        let start = row.required(self.start.name, self.time, findings);
-        let starts_at = start.and_then(|it| it.time(self.read_start, self.time, findings));
-        // A day that is both is found wrong once.
-        let is_known = starts_at.is_some() || self.start.name != self.end.name;
-        let end = if is_known { row.required(self.end.name, self.time, findings) } else { None };
-        let ends_at = end.as_ref().and_then(|it| it.time(self.read_end, self.time, findings));
-        let interval = interval(starts_at, ends_at, end.as_ref(), findings);
-        let currency = row.required(self.currency.name, "a currency", findings);
-        let currency = currency.and_then(|it| it.currency(findings));
-        let cost = row.required(self.cost.name, AMOUNT, findings);
-        let cost = cost.and_then(|it| it.number(NUMBER, AMOUNT, findings));
+        let description = prose(row.optional(self.description.name), findings);
+        let interval = self.interval(row, findings);
+        let amount = self.amount(row, findings);
         let quantity = row.optional(self.quantity.name);
         let quantity = quantity.and_then(|it| it.number(NUMBER, "a quantity", findings));
-        let resource = row.optional(self.resource.name);
-        let resource = resource.filter(|it| it.text.len() <= ProviderRef::BYTES_MAX);
-        let resource = resource.and_then(|it| it.resource(findings));
+        let resource = field::resource(row.optional(self.resource.name), findings);
         if findings.count() > before {
             return None;
         }
@@ -174,10 +159,34 @@ impl Layout {
             unit: unit.filter(|_| quantity.is_some()),
             starts_at,
             ends_at,
-            amount: Money::new(cost?, currency?),
+            amount: amount?,
             project,
             resource,
         })
+    }
+
+    fn amount(&self, row: &Row<'_, '_>, findings: &mut Findings) -> Option<Money> {
+        let currency = row.required(self.currency.name, "a currency", findings);
+        let currency = currency.and_then(|it| it.currency(findings));
+        let cost = row.required(self.cost.name, AMOUNT, findings);
+        let cost = cost.and_then(|it| it.number(NUMBER, AMOUNT, findings));
+        Some(Money::new(cost?, currency?))
+    }
+
+    fn interval(
+        &self,
+        row: &Row<'_, '_>,
+        findings: &mut Findings,
+    ) -> Option<(Timestamp, Timestamp)> {
+        let start = row.required(self.start.name, self.time, findings);
+        let starts_at = start.and_then(|it| it.time(self.read_start, self.time, findings));
+        if starts_at.is_none() && self.start.name == self.end.name {
+            // A day that is both is found wrong once.
+            return None;
+        }
+        let end = row.required(self.end.name, self.time, findings);
+        let ends_at = end.as_ref().and_then(|it| it.time(self.read_end, self.time, findings));
+        interval(starts_at, ends_at, end.as_ref(), findings)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::csv::{Reader, Record};
+use super::csv::{Cell, Reader, Record};
 use super::field::{Field, Spot};
-use super::finding::{Findings, Place, Problem};
+use super::finding::{Findings, Place, Problem, shown};
 
 /// The most rows a file has: a bill of more comes in several.
 pub(super) const ROWS_MAX: u32 = 1_000_000;
@@ -30,7 +30,7 @@ pub(super) const fn optional(name: &'static str) -> Column {
 #[derive(Debug)]
 pub(super) struct Table<'a> {
     reader: Reader<'a>,
-    columns: BTreeMap<&'static str, usize>,
+    columns: Columns,
     width: usize,
     rows: u32,
 }
@@ -42,6 +42,9 @@ pub(super) fn header(bytes: &[u8]) -> Vec<String> {
     cells.into_iter().map(|it| it.text.into_owned()).collect()
 }
 
+/// Where each wanted column stands.
+type Columns = BTreeMap<&'static str, usize>;
+
 impl<'a> Table<'a> {
     /// Reads the header and finds the columns in it, whatever the case of their letters.
     pub(super) fn new(bytes: &'a [u8], wanted: &[Column], findings: &mut Findings) -> Self {
@@ -49,34 +52,18 @@ impl<'a> Table<'a> {
         let record = reader.next(findings);
         let (line, byte) = record.as_ref().map_or((1, 0), |it| (it.line, it.byte));
         let cells = record.map(|it| it.cells).unwrap_or_default();
-        let (mut names, mut places) = (Vec::new(), Vec::new());
-        for cell in cells {
-            places.push((cell.line, cell.byte));
-            names.push(cell.text.into_owned());
-        }
-        let mut columns = BTreeMap::new();
-        for column in wanted {
-            let is_it = |it: &&String| it.eq_ignore_ascii_case(column.name);
-            match names.iter().position(|it| is_it(&it)) {
+        check_distinct(&cells, wanted, findings);
+        let names = cells.into_iter().map(|it| it.text.into_owned()).collect::<Vec<_>>();
+        let mut columns = Columns::new();
+        for Column { name: column, is_required } in wanted {
+            match names.iter().position(|it| it.eq_ignore_ascii_case(column)) {
                 Some(index) => {
-                    columns.insert(column.name, index);
+                    columns.insert(column, index);
                 }
-                None if column.is_required => {
-                    let problem = Problem::MissingColumn { column: column.name };
-                    findings.add(|| Place::Line { line, byte }, problem);
+                None if *is_required => {
+                    findings.add(|| Place::Line { line, byte }, Problem::MissingColumn { column });
                 }
                 None => (),
-            }
-        }
-        let known =
-            |name: &str| wanted.iter().map(|it| it.name).find(|it| it.eq_ignore_ascii_case(name));
-        let mut seen = BTreeMap::new();
-        for (index, (name, (line, byte))) in names.iter().zip(places).enumerate() {
-            let name = known(name).unwrap_or(name);
-            if let Some(first) = seen.insert(name, index + 1) {
-                let (column, name) = (index + 1, Some(super::finding::shown(name)));
-                let place = || Place::Cell { line, column, name, byte };
-                findings.add(place, Problem::DuplicateColumn { first });
             }
         }
         let width = names.len();
@@ -113,6 +100,20 @@ impl<'a> Table<'a> {
     }
 }
 
+/// Refuses a name that stands twice: the same, or in other letters where it is looked for.
+fn check_distinct(cells: &[Cell<'_>], wanted: &[Column], findings: &mut Findings) {
+    let mut seen = BTreeMap::new();
+    for (index, cell) in cells.iter().enumerate() {
+        let known = wanted.iter().find(|it| it.name.eq_ignore_ascii_case(&cell.text));
+        let name = known.map_or(cell.text.as_ref(), |it| it.name);
+        if let Some(first) = seen.insert(name, index + 1) {
+            let (line, column, byte) = (cell.line, index + 1, cell.byte);
+            let place = || Place::Cell { line, column, name: Some(shown(name)), byte };
+            findings.add(place, Problem::DuplicateColumn { first });
+        }
+    }
+}
+
 /// A row under its header.
 #[derive(Debug)]
 pub(super) struct Row<'t, 'a> {
@@ -120,7 +121,7 @@ pub(super) struct Row<'t, 'a> {
     pub(super) number: u32,
     record: Record<'a>,
     names: &'t [String],
-    columns: &'t BTreeMap<&'static str, usize>,
+    columns: &'t Columns,
 }
 
 impl Row<'_, '_> {

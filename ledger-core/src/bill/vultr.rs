@@ -1,12 +1,11 @@
 //! Vultr: the items of an invoice. In US dollars; `total` is the truth, `unit_price` is rounded.
 
-use super::field::interval;
+use super::field::{interval, prose};
 use super::finding::Findings;
 use super::json::Item;
 use super::number::{Exponents, Spelling};
 use super::times;
 use crate::event::provider::{BillLine, LineClass};
-use crate::id::Prose;
 use crate::money::{Currency, Money};
 
 const NUMBER: Spelling = Spelling { exponents: Exponents::Any, ..Spelling::PLAIN };
@@ -15,7 +14,7 @@ const TIME: &str = "an RFC 3339 time";
 pub(super) fn item(row: u32, item: &Item<'_>, findings: &mut Findings) -> Option<BillLine> {
     let before = findings.count();
     let product = item.required("product", findings).and_then(|it| it.label(findings));
-    let description = item.optional("description", findings).and_then(|it| it.prose(findings));
+    let description = prose(item.optional("description", findings), findings);
     let units = item.optional("units", findings);
     let quantity = units.and_then(|it| it.number(NUMBER, "a number of units", findings));
     let unit = item.optional("unit_type", findings).and_then(|it| it.unit());
@@ -34,8 +33,7 @@ pub(super) fn item(row: u32, item: &Item<'_>, findings: &mut Findings) -> Option
         row,
         product: product?,
         group: None,
-        description: description
-            .unwrap_or_else(|| Prose::new(String::new()).expect("an empty text is a text")),
+        description: description?,
         category: None,
         class: if amount.is_negative() { LineClass::Credit } else { LineClass::Charge },
         quantity,

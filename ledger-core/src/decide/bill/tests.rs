@@ -319,7 +319,10 @@ proptest! {
         let command = LineAttributed { ingest, row: 1, ..attributed };
         let bill = take(bill.attribute(&command).unwrap_or_default());
         prop_assert_eq!(bill.attribution(1).is_some(), is_read && lines > 0);
-        // A total beyond all bounds is an error and no panic.
-        drop(bill.beyond_lines());
+        if let Ok(Some(beyond)) = bill.beyond_lines() {
+            let mut sums = bill.sealed().unwrap().sums.iter();
+            let back = sums.try_fold(beyond, |it, sum| it.checked_add(*sum));
+            prop_assert_eq!(back.ok(), bill.header().unwrap().total);
+        }
     }
 }
