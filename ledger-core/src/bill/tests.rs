@@ -390,6 +390,8 @@ fn files_made_to_harm_are_refused() {
         ("not a number", droplets("$1.00", "NaN")),
         ("infinity", droplets("$1.00", "-Infinity")),
         ("an exponent", droplets("$1.00", "1e2")),
+        ("an amount that was cut", droplets("$1.00", "$1.0")),
+        ("an amount that was cut at its point", droplets("$1.00", "$1")),
         ("digits of another script", droplets("$1.00", "$\u{661}.00")),
         ("a formula", droplets("$1.00", "=1+1")),
         ("more digits than there are", droplets("$1.00", &format!("${}.00", "9".repeat(40)))),
@@ -432,6 +434,10 @@ fn files_made_to_harm_are_refused() {
         ("JSON within JSON", deep(100)),
         ("JSON within JSON, closed", [deep(50), vec![b']'; 50], b"}".to_vec()].concat()),
         ("JSON within JSON within JSON", deep(1_000_000)),
+        (
+            "JSON within JSON within JSON, closed",
+            [deep(100_000), vec![b']'; 100_000], b"}".to_vec()].concat(),
+        ),
     ];
     for (what, bytes) in attacks {
         assert!(read(&bytes).is_err(), "{what} was read");
