@@ -87,8 +87,8 @@ pub fn read_exact_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Res
     }
 }
 
-/// What is written behind the writer's back is synced so many bytes at a time: a disk that is handed
-/// a whole segment at once lets the next append wait for all of it.
+/// What is written behind the writer is synced so many bytes at a time: a disk that is handed a
+/// whole segment at once lets the next append wait for all of it.
 pub(crate) const PACE_BYTES: usize = 1024 * 1024;
 
 /// Writes everything without piling up what is not synced. The last part is the caller's to sync.

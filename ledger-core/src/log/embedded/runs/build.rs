@@ -17,7 +17,6 @@ use crate::log::storage::{File, PACE_BYTES, Storage};
 
 /// What is gathered before it is written.
 const WRITE_BYTES: usize = 64 * PAGE_BYTES;
-/// A long run is made durable in parts, so that no single sync keeps the log's own waiting.
 
 /// What is known of a run before its first entry is.
 #[derive(Debug, Clone)]
