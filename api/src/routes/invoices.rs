@@ -309,6 +309,7 @@ fn changed(
     status: StatusCode,
 ) -> Result<Response, ApiError> {
     let scope = caller.principal.operate()?;
+    caller.refuse_if_match()?;
     app.views.wait_for(app.log.head(), super::PATIENCE);
     let found = app.views.invoice(&scope, number)?;
     let slugs = app.slugs_of(&found.tenant, app.log.head())?;
@@ -324,6 +325,7 @@ fn changed(
     };
     let invoice = app.heads(&found.tenant, found.period)?.invoice;
     let issued = invoice.document(named).ok_or(ApiError::NotFound)?;
-    let made = Done { records: Vec::new(), position: app.log.head(), is_repeat: false };
+    let (records, position) = (Vec::new(), app.log.head());
+    let made = Done { records, position, revision: None, is_repeat: false };
     Ok(done(status, body_of(&found.tenant, issued, app.now().day()), &made))
 }
