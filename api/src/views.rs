@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger_core::billing::IssuedDocument;
+use ledger_core::billing::{InvoiceFold, IssuedDocument};
 use ledger_core::id::{DeploymentSlug, InvoiceNumber, TenantId};
 use ledger_core::log::Position;
 use ledger_core::log::embedded::EmbeddedLog;
@@ -111,23 +111,30 @@ impl Views {
         Ok(Found { tenant, period, issued, position })
     }
 
-    /// The scope's documents, by tenant and period, oldest first.
-    pub(crate) fn invoices(
+    /// Everything issued in the scope, period by period.
+    pub(crate) fn documents(
         &self,
         scope: &Scope,
-    ) -> Result<(Vec<(TenantId, IssuedDocument)>, Position), ApiError> {
+    ) -> Result<(Vec<InvoiceFold>, Position), ApiError> {
         let prefix = match scope.tenant() {
             None => b"p\0".to_vec(),
             Some(tenant) => [b"p\0", tenant.as_str().as_bytes(), b"\0"].concat(),
         };
         let (rows, position) = self.invoices.scan(&prefix)?;
-        let mut invoices = Vec::new();
-        for (key, row) in rows {
-            if let InvoiceKey::Period(tenant, _) = key {
-                let documents = row.documents.iter().flat_map(|it| it.documents());
-                invoices.extend(documents.map(|it| (tenant.clone(), it.clone())));
-            }
-        }
+        Ok((rows.iter().filter_map(|(_, row)| row.documents.clone()).collect(), position))
+    }
+
+    /// The scope's documents, by tenant and period, oldest first.
+    pub(crate) fn invoices(
+        &self,
+        scope: &Scope,
+    ) -> Result<(Vec<(TenantId, IssuedDocument)>, Position), ApiError> {
+        let (folds, position) = self.documents(scope)?;
+        let of = |fold: &InvoiceFold| {
+            let documents = fold.documents().iter();
+            documents.map(|it| (fold.tenant().clone(), it.clone())).collect::<Vec<_>>()
+        };
+        let invoices = folds.iter().flat_map(of).collect();
         Ok((invoices, position))
     }
 

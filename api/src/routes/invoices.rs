@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger_core::billing::{
-    Ask, Done as Ended, IssueError, IssuedDocument, Preview, PreviewSum, explain, preview,
+    Ask, Done as Ended, IssueError, IssuedDocument, Preview, PreviewSum, aging, explain, preview,
     sum_previews,
 };
 use ledger_core::cause::in_one_line;
@@ -204,6 +204,20 @@ pub(crate) async fn list(State(app): State<Shared>, caller: Caller) -> Result<Re
         let data: Vec<Value> =
             invoices.iter().map(|(tenant, it)| body_of(tenant, it, today)).collect();
         Ok(answer(json!({"data": data, "position": position}), position))
+    })
+    .await
+}
+
+/// `GET /dashboard/receivables`
+pub(crate) async fn receivables(
+    State(app): State<Shared>,
+    caller: Caller,
+) -> Result<Response, ApiError> {
+    let scope = caller.principal.read_all()?;
+    blocking(move || {
+        let (folds, position) = app.views.documents(&scope)?;
+        let aged = aging(&folds, app.now().day()).map_err(|error| ApiError::internal(&error))?;
+        Ok(answer(aged, position))
     })
     .await
 }

@@ -83,6 +83,11 @@ fn a_credit_note_is_given_once_and_an_amended_invoice_is_not_voided() {
     let invoice = shown(&server, "INV-000001");
     assert_eq!((&invoice["due"], &invoice["credited"]), (&aud("59.64"), &aud("11.00")));
     assert_eq!(shown(&server, "CN-000001")["amends"], "INV-000001");
+    let owed = server.operator(Request::get("/api/v1/dashboard/receivables")).good();
+    assert_eq!(owed["by_currency"][0]["total"], aud("59.64"), "{owed}");
+    assert_eq!(owed["outstanding"][0]["number"], "INV-000001");
+    let other = server.tenant("acme", Request::get("/api/v1/dashboard/receivables"));
+    other.problem(404, "not_found");
     let other = json!({"amount": aud("12.00"), "reason": "the disk was slow"});
     let reused = post(&server, "INV-000001/credit-notes", "sorry", &other);
     reused.problem(422, "idempotency_key_reused");

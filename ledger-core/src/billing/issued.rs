@@ -294,7 +294,8 @@ impl InvoiceFold {
         self.invoices().rev().find(|it| !it.is_void())
     }
 
-    /// What the rollup of the period made and still counts: an invoice, or a note where it gave back.
+    /// What the rollup of the period made and still counts: an invoice, or a note where it gave
+    /// back.
     pub fn rolled_up(&self) -> Option<&IssuedDocument> {
         self.counting().find(|it| it.amends.is_none())
     }

@@ -443,7 +443,8 @@ proptest! {
             prop_assert_eq!(cut, &events, "{}", stream);
         }
         let heads = cut.heads("acme", "2026-04");
-        for (register, prefixes) in [(&heads.register, ["INV-"; 2]), (&heads.notes, ["CN-", "DN-"])] {
+        let registers = [(&heads.register, ["INV-"; 2]), (&heads.notes, ["CN-", "DN-"])];
+        for (register, prefixes) in registers {
             for (place, (_, _, taken)) in (1..).zip(register.all()) {
                 let expected = prefixes.map(|it| format!("{it}{place:06}"));
                 prop_assert!(expected.contains(&taken.number.to_string()));
