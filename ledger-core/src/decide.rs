@@ -14,7 +14,9 @@ pub mod account;
 pub mod bill;
 pub mod catalog;
 pub mod deployment;
+pub mod payment;
 pub mod provider;
+pub mod suspense;
 
 /// What a refusal means to whoever asked. The rim makes a status of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -17,6 +17,8 @@ pub fn is_bare_number(text: &str) -> bool {
     text.starts_with(NUMBER_MARK)
 }
 
+pub mod tree;
+
 /// Why a piece of JSON is not what it should be.
 #[derive(Debug, thiserror::Error)]
 #[error("the JSON does not say what it should, at line {line}, column {column}")]

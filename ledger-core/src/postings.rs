@@ -95,6 +95,7 @@ struct Prepaid {
 enum DrawnFor {
     Period(BillingPeriod),
     Document,
+    Payment,
 }
 
 /// What is known of a document, for when it is voided, paid or given up.
@@ -209,6 +210,8 @@ impl Journal {
                         (DrawnFor::Period(*period), Account::PrepaidUsage)
                     }
                     DrawPurpose::Invoice { .. } => (DrawnFor::Document, Account::CreditApplied),
+                    // On its way to the document as the payment it came in by.
+                    DrawPurpose::Payment { .. } => (DrawnFor::Payment, Account::Unallocated),
                 };
                 self.draws.insert((tenant.clone(), record.revision), drawn_for);
                 moved(it.amount, Account::Credit, to)
@@ -227,12 +230,17 @@ impl Journal {
                         self.drawn(tenant, period, record.position, it.amount.negated());
                         Account::PrepaidUsage
                     }
+                    Some(DrawnFor::Payment) => Account::Unallocated,
                     Some(DrawnFor::Document) | None => Account::CreditApplied,
                 };
                 moved(it.amount, from, Account::Credit)
             }
             account::Event::CreditExpired(it) => {
                 Ok(Draft::between((Account::Credit, it.amount), (Account::ExpiredCredit, tenant)))
+            }
+            // The gateway paid it back before, from what was its own account of the payment.
+            account::Event::CreditRefunded(it) if it.object.is_some() => {
+                moved(it.amount, Account::Credit, Account::Unallocated)
             }
             account::Event::CreditRefunded(it) => {
                 Ok(Draft::between((Account::Credit, it.amount), (Account::Cash, tenant)))
@@ -278,20 +286,21 @@ impl Journal {
             Some(tenant) => Draft::between((Account::Cash, amount), (account, tenant)),
             None => Draft::moved(amount, Account::Cash, Account::Suspense, None),
         };
-        match event {
-            enforcement::Event::PaymentSucceeded(it) => {
-                let payment = &it.payment;
-                if let Stream::Suspense(_) = stream {
-                    let key = (payment.gateway.clone(), payment.object.clone());
-                    self.suspense.insert(key, payment.amount);
-                }
-                Ok(place(Account::Unallocated, payment.amount))
+        let mut booked = |payment: &enforcement::PaymentFacts, amount: Money| {
+            if let Stream::Suspense(_) = stream {
+                let key = (payment.gateway.clone(), payment.object.clone());
+                let held = self.suspense.entry(key).or_insert(Money::zero(amount.currency()));
+                *held = held.checked_add(amount)?;
             }
+            Ok(place(Account::Unallocated, amount))
+        };
+        match event {
+            enforcement::Event::PaymentSucceeded(it) => booked(&it.payment, it.payment.amount),
             enforcement::Event::PaymentRefunded(it) => {
-                Ok(place(Account::Unallocated, it.payment.amount.negated()))
+                booked(&it.payment, it.payment.amount.negated())
             }
             enforcement::Event::PaymentDisputed(it) => {
-                Ok(place(Account::Unallocated, it.payment.amount.negated()))
+                booked(&it.payment, it.payment.amount.negated())
             }
             // The tenant's account books it anew, so here it is taken out whole.
             enforcement::Event::PaymentAssigned(it) => {

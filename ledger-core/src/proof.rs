@@ -6,7 +6,7 @@
 //! business (`log::keeper`). What the tree proves ends at its head: whoever holds the signing key
 //! can write another history, unless a head was seen outside.
 
-mod base64;
+pub(crate) mod base64;
 mod checkpoint;
 mod compact;
 mod disclosure;

@@ -106,7 +106,7 @@ impl TenantFold {
                         DrawPurpose::Usage { period, kinds, .. } => {
                             Draw::Usage { period: *period, kinds: kinds.clone() }
                         }
-                        DrawPurpose::Invoice { .. } => Draw::Invoice,
+                        DrawPurpose::Invoice { .. } | DrawPurpose::Payment { .. } => Draw::Invoice,
                     };
                     self.draws.insert(revision, draw);
                 }

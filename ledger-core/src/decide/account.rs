@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::payment::Payments;
 use crate::event::account::{
     DiscountTierReached, Event, SlotAllocated, TaxProfileSet, TenantRegistered,
 };
@@ -18,6 +19,7 @@ use crate::time::Timestamp;
 pub mod credit;
 pub mod guard;
 pub mod ladder;
+pub mod payment;
 pub mod profile;
 pub mod purchase;
 pub mod slots;
@@ -36,6 +38,17 @@ pub enum Standing {
     FinalWarning,
     /// The gate is closed.
     Suspended,
+}
+
+/// What a standing other than good rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dunning {
+    /// The oldest invoice past due.
+    pub invoice: InvoiceNumber,
+    /// The first failure to pay it: the clock of what follows.
+    pub first_failed_at: Timestamp,
+    /// When the standing was moved to where it is.
+    pub moved_at: Timestamp,
 }
 
 /// A term of a quota plan that was bought.
@@ -70,7 +83,9 @@ pub struct Account {
     plan: Option<PlanCode>,
     cap: Option<Money>,
     standing: Standing,
+    dunning: Option<Dunning>,
     credit: Credit,
+    payments: Payments,
     term: Option<Term>,
     /// Slots of the running term; a released one keeps its name and holds nothing.
     slots: BTreeMap<ReservationId, Option<SlotAllocated>>,
@@ -115,6 +130,11 @@ impl Account {
         self.standing
     }
 
+    /// What its standing rests on, where it is not good.
+    pub const fn dunning(&self) -> Option<&Dunning> {
+        self.dunning.as_ref()
+    }
+
     /// Its credit.
     pub const fn credit(&self) -> &Credit {
         &self.credit
@@ -143,8 +163,8 @@ impl Account {
         match &record.event {
             event::Event::Account(event) => self.take_account(event, record),
             event::Event::Enforcement(event) => {
-                self.take_enforcement(event);
-                Ok(())
+                self.take_enforcement(event, record);
+                self.payments.take(event, record)
             }
             event::Event::Catalog(_)
             | event::Event::Deployment(_)
@@ -213,26 +233,37 @@ impl Account {
             | Event::CreditChargedBack(_) => {
                 let currency = self.currency().ok_or(FoldProblem::NotBegun)?;
                 self.credit.take(event, currency, record)?;
+                self.payments.take_credit(event)?;
             }
         }
         Ok(())
     }
 
-    fn take_enforcement(&mut self, event: &enforcement::Event) {
-        match event {
-            enforcement::Event::Warned(_) => self.standing = Standing::Warned,
-            enforcement::Event::FinalWarningGiven(_) => self.standing = Standing::FinalWarning,
-            enforcement::Event::Suspended(_) => self.standing = Standing::Suspended,
-            enforcement::Event::Restored(_) => self.standing = Standing::Good,
-            // Payments move the standing at a tick, not by themselves.
+    /// Payments move the standing at a tick, not by themselves.
+    fn take_enforcement(&mut self, event: &enforcement::Event, record: &Record) {
+        let (standing, invoice, first_failed_at) = match event {
+            enforcement::Event::Warned(it) => (Standing::Warned, &it.invoice, it.first_failed_at),
+            enforcement::Event::FinalWarningGiven(it) => {
+                (Standing::FinalWarning, &it.invoice, it.first_failed_at)
+            }
+            enforcement::Event::Suspended(it) => {
+                (Standing::Suspended, &it.invoice, it.first_failed_at)
+            }
+            enforcement::Event::Restored(_) => {
+                (self.standing, self.dunning) = (Standing::Good, None);
+                return;
+            }
             enforcement::Event::PaymentSucceeded(_)
             | enforcement::Event::PaymentFailed(_)
             | enforcement::Event::PaymentRefunded(_)
             | enforcement::Event::PaymentDisputed(_)
             | enforcement::Event::PaymentAssigned(_)
             | enforcement::Event::NoticeSeen(_)
-            | enforcement::Event::DestructiveActionRefused(_) => (),
-        }
+            | enforcement::Event::DestructiveActionRefused(_) => return,
+        };
+        self.standing = standing;
+        let (invoice, moved_at) = (invoice.clone(), record.occurred_at);
+        self.dunning = Some(Dunning { invoice, first_failed_at, moved_at });
     }
 
     /// An amount in the account's own currency.

@@ -80,7 +80,7 @@ pub struct PaymentRefunded {
     pub payment: PaymentFacts,
 }
 
-/// A bank takes a payment back.
+/// A bank takes a payment back; below zero: it gave it back again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
 #[serde(deny_unknown_fields)]
@@ -117,6 +117,8 @@ pub struct NoticeSeen {
     pub kind: Label,
     /// The payment it is about, where there is one.
     pub object: Option<PaymentRef>,
+    /// The gateway's invoice it names, which a first word on the payment may have left out.
+    pub gateway_invoice: Option<PaymentRef>,
 }
 
 /// A payment failed and an invoice is past due.
@@ -237,6 +239,7 @@ mod exemplars {
                 notice: parsed("evt_2Ox9exemplar"),
                 kind: parsed("charge.succeeded"),
                 object: Some(parsed("pi_3Ox9exemplar")),
+                gateway_invoice: Some(parsed("in_1Ox9exemplar")),
             }
         }
     }

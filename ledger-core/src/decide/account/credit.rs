@@ -84,9 +84,22 @@ impl Credit {
 
     /// The lots that a draw takes from, in order, and how much each gives.
     pub(super) fn parts(&self, amount: Exact, at: Timestamp) -> Result<Parts, MoneyError> {
+        self.parts_from(&[], amount, at)
+    }
+
+    /// The same, but these lots first: money that is known to have come for this.
+    pub(super) fn parts_from(
+        &self,
+        own: &[LotId],
+        amount: Exact,
+        at: Timestamp,
+    ) -> Result<Parts, MoneyError> {
         let alive = self.lots.iter().filter(|(_, it)| !it.left(at).is_zero());
         let mut in_order = alive.collect::<Vec<_>>();
-        in_order.sort_by_key(|(_, it)| (it.paid.expires_at.is_none(), it.paid.expires_at, it.age));
+        in_order.sort_by_key(|(name, it)| {
+            let expires_at = it.paid.expires_at;
+            (!own.contains(name), expires_at.is_none(), expires_at, it.age)
+        });
         let (mut parts, mut missing) = (Vec::new(), amount);
         for (name, lot) in in_order {
             if missing <= Exact::ZERO {
@@ -119,6 +132,16 @@ impl Credit {
         Ok(())
     }
 
+    /// What would be owed with so much more.
+    pub(super) fn owing(&self, amount: Exact) -> Result<Exact, MoneyError> {
+        Ok(self.owed.checked_add(amount)?)
+    }
+
+    /// What a lot has left at an instant.
+    pub(super) fn left_of(&self, name: &LotId, at: Timestamp) -> Exact {
+        self.lots.get(name).map_or(Exact::ZERO, |it| it.left(at))
+    }
+
     fn lot(&mut self, name: &LotId) -> Result<&mut Lot, FoldProblem> {
         self.lots.get_mut(name).ok_or_else(|| FoldProblem::UnknownLot { lot: name.clone() })
     }
@@ -145,6 +168,7 @@ impl Credit {
                     DrawPurpose::Invoice { number } => {
                         self.applied.insert(number.clone(), (record.revision, it.clone()));
                     }
+                    DrawPurpose::Payment { .. } => (),
                 }
             }
             Event::CreditReturned(it) => {
@@ -355,6 +379,8 @@ impl Account {
                 self.credit.settled(*period).is_some_and(|it| it >= *reached)
             }
             DrawPurpose::Invoice { number } => self.credit.applied.contains_key(number),
+            // Known again by how much of the payment is still credit.
+            DrawPurpose::Payment { .. } => false,
         };
         if is_done {
             return nothing();
@@ -410,7 +436,7 @@ impl Account {
             return Err(CreditRefusal::LotEmpty { lot: lot.clone() });
         }
         let amount = Money::new(left.min(exact), currency);
-        one(CreditRefunded { lot: lot.clone(), requested, amount, reason })
+        one(CreditRefunded { lot: lot.clone(), requested, amount, object: None, reason })
     }
 
     /// Takes back what a bank took back; the balance may go below zero. The same dispute again

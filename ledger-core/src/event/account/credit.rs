@@ -92,6 +92,15 @@ pub enum DrawPurpose {
         /// Which.
         number: InvoiceNumber,
     },
+    /// An invoice that a payment taken for a top-up turned out to be for. In full, like usage.
+    Payment {
+        /// Which gateway booked it.
+        gateway: Provider,
+        /// The payment object.
+        object: PaymentRef,
+        /// The invoice.
+        number: InvoiceNumber,
+    },
 }
 
 /// What was used of one kind, and its exact price.
@@ -145,6 +154,8 @@ pub struct CreditRefunded {
     pub requested: Money,
     /// What the lot had left of it.
     pub amount: Money,
+    /// The gateway's payment that went back already; `None`: somebody asked for it here.
+    pub object: Option<PaymentRef>,
     /// Why.
     pub reason: Note,
 }
@@ -160,7 +171,7 @@ pub struct CreditChargedBack {
     pub amount: Money,
     /// Which gateway says so.
     pub gateway: Provider,
-    /// Its id of the dispute.
+    /// Its id of the dispute, or of the payment that was disputed.
     pub object: PaymentRef,
 }
 
@@ -226,6 +237,7 @@ mod exemplars {
                 lot: parsed("lot-7"),
                 requested: aud("20"),
                 amount: aud("12.75"),
+                object: None,
                 reason: parsed("account closed"),
             }
         }

@@ -118,8 +118,13 @@ fn a_refund_takes_what_its_lot_has_left_and_says_so() {
     use_up(&mut script, 40);
     let name: LotId = "a".parse().unwrap();
     let events = script.state.refund(&name, usd(90), note(), script.at).unwrap();
-    let expected =
-        CreditRefunded { lot: name.clone(), requested: usd(90), amount: usd(60), reason: note() };
+    let expected = CreditRefunded {
+        lot: name.clone(),
+        requested: usd(90),
+        amount: usd(60),
+        object: None,
+        reason: note(),
+    };
     assert_eq!(events, [expected.into()]);
     script.take(Ok::<_, CreditRefusal>(events));
     let refusal = script.state.refund(&name, usd(1), note(), script.at).unwrap_err();

@@ -1,0 +1,165 @@
+//! Where the money of each payment is, and where it should be.
+//!
+//! What is kept of a payment lies on the invoice it is for, as much as that still asks for, and the
+//! rest is credit. Each step moves the sums toward that; which notice came first does not enter, so
+//! any order ends in the same sums. Money that comes to be known as an invoice's after it became
+//! credit is drawn again, in full. What went back is taken from the payment's credit first, then
+//! from the invoice, which is open again by that much.
+
+use std::cmp::Ordering;
+
+use super::{Books, EnforcementError, append};
+use crate::billing::{InvoiceFold, IssuedDocument};
+use crate::decide::account::credit::CreditRefusal;
+use crate::decide::account::payment::name_of;
+use crate::decide::payment::{Payment, PaymentObject};
+use crate::event::Event;
+use crate::event::invoice::{PaymentApplied, PaymentSource};
+use crate::id::PaymentRef;
+use crate::log::Append;
+use crate::money::{Exact, Money, MoneyError};
+use crate::stream::Stream;
+
+/// One move of a payment's money.
+enum Move {
+    /// In the account: to credit, or from it.
+    Account(Vec<Event>),
+    /// To an invoice, or from it where below zero.
+    Invoice(usize, PaymentApplied),
+}
+
+/// Why a payment cannot be moved.
+enum Stuck {
+    Amount(MoneyError),
+    Credit(CreditRefusal),
+}
+
+impl From<MoneyError> for Stuck {
+    fn from(source: MoneyError) -> Self {
+        Self::Amount(source)
+    }
+}
+
+impl From<crate::money::ExactError> for Stuck {
+    fn from(source: crate::money::ExactError) -> Self {
+        Self::Amount(source.into())
+    }
+}
+
+impl From<CreditRefusal> for Stuck {
+    fn from(source: CreditRefusal) -> Self {
+        Self::Credit(source)
+    }
+}
+
+/// The next append that settles a payment, and which; nothing where all are settled.
+pub fn next(books: &Books<'_>) -> Result<Option<(PaymentRef, Append)>, EnforcementError> {
+    for (object, payment) in books.account.payments().all() {
+        let found = next_move(books, object, payment).map_err(|stuck| {
+            let object = object.object.clone();
+            match stuck {
+                Stuck::Amount(source) => EnforcementError::Amount { object, source },
+                Stuck::Credit(source) => {
+                    EnforcementError::Credit { object, source: Box::new(source) }
+                }
+            }
+        })?;
+        let (Some(found), Some(at)) = (found, payment.moved_at()) else { continue };
+        let (stream, reached, events) = match found {
+            Move::Account(events) => (Stream::Account(books.tenant.clone()), books.reached, events),
+            Move::Invoice(place, applied) => {
+                let Some(invoices) = books.invoices.get(place) else { continue };
+                (invoices.stream(), invoices.reached(), vec![applied.into()])
+            }
+        };
+        let id = format!("{}:{stream}@{}", name_of(object), reached.next());
+        let append = append(books.tenant, stream, reached, &id, at, events);
+        return Ok(Some((object.object.clone(), append)));
+    }
+    Ok(None)
+}
+
+fn next_move(
+    books: &Books<'_>,
+    object: &PaymentObject,
+    payment: &Payment,
+) -> Result<Option<Move>, Stuck> {
+    let Some(at) = payment.moved_at() else { return Ok(None) };
+    let (account, currency) = (books.account, payment.currency());
+    let money = |amount| Money::new(amount, currency);
+    let placed = placed(books, object)?;
+    let on_invoices = Money::sum(currency, placed.iter().map(|(.., paid)| *paid))?.amount();
+    let in_credit = payment.in_credit()?;
+    let missing = payment.kept()?.checked_sub(on_invoices)?.checked_sub(in_credit)?;
+    let asking = asking(books, object, payment);
+    let moved = match (missing.cmp(&Exact::ZERO), asking) {
+        (Ordering::Greater, Some((place, to, due))) => {
+            let share = due.amount().min(missing);
+            return Ok(Some(apply(place, to, object, money(share))));
+        }
+        (Ordering::Greater, None) => account.credit_payment(object, money(missing))?,
+        (Ordering::Less, _) if in_credit > Exact::ZERO => {
+            let back = missing.negated().min(in_credit);
+            account.take_payment_back(object, money(back), at)?
+        }
+        (Ordering::Less, _) => {
+            let mut placed = placed.into_iter();
+            let first = placed.find(|(.., paid)| paid.amount() > Exact::ZERO);
+            return Ok(first.map(|(place, from, paid)| {
+                let back = missing.negated().min(paid.amount());
+                apply(place, from, object, money(back.negated()))
+            }));
+        }
+        (Ordering::Equal, Some((_, to, due))) if in_credit > Exact::ZERO => {
+            let share = due.amount().min(in_credit);
+            account.draw_payment(object, &to.document.number, money(share), at)?
+        }
+        (Ordering::Equal, _) => Vec::new(),
+    };
+    Ok(Some(moved).filter(|it| !it.is_empty()).map(Move::Account))
+}
+
+fn apply(place: usize, to: &IssuedDocument, object: &PaymentObject, amount: Money) -> Move {
+    let PaymentObject { gateway, object } = object.clone();
+    let payment = PaymentSource::Gateway { gateway, object };
+    Move::Invoice(place, PaymentApplied { number: to.document.number.clone(), amount, payment })
+}
+
+/// A document, the place of its stream among the books, and an amount of it.
+type Part<'a> = (usize, &'a IssuedDocument, Money);
+
+/// The documents that a payment pays something of. What was paid for a void one is paid no more.
+fn placed<'a>(books: &Books<'a>, object: &PaymentObject) -> Result<Vec<Part<'a>>, MoneyError> {
+    let all = books.invoices.iter().enumerate();
+    let all = all.flat_map(|(place, it)| it.documents().iter().map(move |it| (place, it)));
+    let mut placed = Vec::new();
+    for (place, document) in all.filter(|(_, it)| !it.is_void()) {
+        let parts = document.payments.iter().filter(|it| is_of(&it.source, object));
+        let nothing = Money::zero(document.due.currency());
+        let paid = parts.map(|it| it.amount).try_fold(nothing, Money::checked_add)?;
+        if !paid.is_zero() {
+            placed.push((place, document, paid));
+        }
+    }
+    Ok(placed)
+}
+
+fn is_of(source: &PaymentSource, payment: &PaymentObject) -> bool {
+    match source {
+        PaymentSource::Gateway { gateway, object } => {
+            (gateway, object) == (&payment.gateway, &payment.object)
+        }
+        PaymentSource::Operator { .. } | PaymentSource::Credit => false,
+    }
+}
+
+/// The document a payment is for, where it still asks for something in the payment's currency; one
+/// that was given up does too.
+fn asking<'a>(books: &Books<'a>, object: &PaymentObject, payment: &Payment) -> Option<Part<'a>> {
+    let number = books.account.invoice_of(object, payment)?;
+    let find = |(place, it): (usize, &'a InvoiceFold)| Some((place, it.document(number)?));
+    let (place, document) = books.invoices.iter().enumerate().find_map(find)?;
+    let due = document.due;
+    let asks = !document.is_void() && !due.is_zero() && !due.is_negative();
+    (asks && due.currency() == payment.currency()).then_some((place, document, due))
+}

@@ -1,0 +1,253 @@
+//! Any order and any repetition of what a gateway says ends in the same standing and the same sums,
+//! held to a model that looks at the set of notices and counts cents in plain integers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::*;
+use crate::testing::cases;
+
+const OBJECTS: usize = 4;
+const INVOICES: usize = 3;
+
+/// What the gateway knows of a payment.
+#[derive(Debug, Clone)]
+struct Object {
+    cents: i128,
+    invoice: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Succeeded,
+    Failed,
+    Refunded(i128),
+    Disputed,
+    Reinstated,
+}
+
+/// One event of the gateway; some leave out whose it is, or for which invoice.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    object: usize,
+    word: Word,
+    half_days: i64,
+    names_customer: bool,
+    names_invoice: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Case {
+    totals: Vec<i128>,
+    objects: Vec<Object>,
+    before: Vec<Said>,
+    between: Vec<Said>,
+    ticks: (i64, i64),
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    let word = prop_oneof![
+        3 => Just(Word::Succeeded),
+        4 => Just(Word::Failed),
+        2 => (1..150_i128).prop_map(Word::Refunded),
+        1 => Just(Word::Disputed),
+        1 => Just(Word::Reinstated),
+    ];
+    (0..OBJECTS, word, 0..40_i64, any::<bool>(), any::<bool>()).prop_map(
+        |(object, word, half_days, names_customer, names_invoice)| Said {
+            object,
+            word,
+            half_days,
+            names_customer,
+            names_invoice,
+        },
+    )
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let object = (1..300_i128, proptest::option::weighted(0.9, 0..INVOICES));
+    let object = object.prop_map(|(cents, invoice)| Object { cents, invoice });
+    let totals = proptest::collection::vec(1..300_i128, INVOICES);
+    let objects = proptest::collection::vec(object, OBJECTS);
+    let some = || proptest::collection::vec(said(), 0..9);
+    (totals, objects, some(), some(), (0..60_i64, 0..60_i64)).prop_map(
+        |(totals, objects, before, between, (first, more))| Case {
+            totals,
+            objects,
+            before,
+            between,
+            ticks: (first, first + more),
+        },
+    )
+}
+
+/// How a delivery goes: which notice, whether it is cut off, how many steps run after it.
+fn disorder() -> impl Strategy<Value = Vec<(Index, bool, u8)>> {
+    proptest::collection::vec((any::<Index>(), any::<bool>(), 0..3_u8), 0..14)
+}
+
+impl Case {
+    fn notice(&self, place: usize, said: Said) -> Notice {
+        let Object { cents, invoice } = self.objects[said.object];
+        let (cents, change) = match said.word {
+            Word::Succeeded => (cents, Change::Succeeded),
+            Word::Failed => (cents, FAILED),
+            Word::Refunded(part) => (part, Change::Refunded),
+            Word::Disputed => (cents, DISPUTED),
+            Word::Reinstated => (cents, REINSTATED),
+        };
+        let (id, object) = (format!("evt_{place}"), format!("pi_{}", said.object));
+        let at = hour(said.half_days * 12);
+        let invoice = invoice.filter(|_| said.names_invoice);
+        Notice {
+            customer: said.names_customer.then(|| parsed("cus_1")),
+            gateway_invoice: invoice.map(|it| parsed(&format!("in_A-{it}"))),
+            ..notice(&id, &object, cents, at, change)
+        }
+    }
+
+    fn world(&self) -> World {
+        let mut world = World::new();
+        for (place, total) in self.totals.iter().enumerate() {
+            world.issue(&format!("A-{place}"), u8::try_from(place).unwrap() + 1, *total);
+        }
+        world
+    }
+}
+
+/// What the model says of one payment, from the set of what was said of it.
+#[derive(Debug, Default)]
+struct Told {
+    is_known: bool,
+    is_linked: bool,
+    succeeded: bool,
+    failed: Option<i64>,
+    refunded: i128,
+    disputed: bool,
+    reinstated: bool,
+}
+
+/// What is kept of each payment that is the tenant's, and how the tenant stands.
+fn model(case: &Case, said: &[Said], before: Standing, now: i64) -> (i128, Standing) {
+    let mut told = BTreeMap::<usize, Told>::new();
+    for said in said {
+        let of = told.entry(said.object).or_default();
+        let is_linked = said.names_invoice && case.objects[said.object].invoice.is_some();
+        of.is_known |= said.names_customer || is_linked;
+        of.is_linked |= is_linked;
+        match said.word {
+            Word::Succeeded => of.succeeded = true,
+            Word::Failed => {
+                of.failed = Some(of.failed.map_or(said.half_days, |it| it.min(said.half_days)));
+            }
+            Word::Refunded(part) => of.refunded += part,
+            Word::Disputed => of.disputed = true,
+            Word::Reinstated => of.reinstated = true,
+        }
+    }
+    told.retain(|_, it| it.is_known);
+    let (mut kept, mut due, mut clocks) = (0, case.totals.clone(), [None; INVOICES]);
+    for (place, of) in &told {
+        let Object { cents, invoice } = case.objects[*place];
+        let disputed = if of.disputed && !of.reinstated { cents } else { 0 };
+        let rest = if of.succeeded { (cents - of.refunded - disputed).max(0) } else { 0 };
+        kept += rest;
+        if let Some(invoice) = invoice.filter(|_| of.is_linked) {
+            due[invoice] -= rest;
+            if let Some(failed) = of.failed.filter(|_| !of.succeeded) {
+                let clock: &mut Option<i64> = &mut clocks[invoice];
+                *clock = Some(clock.map_or(failed, |it| it.min(failed)));
+            }
+        }
+    }
+    let past_due = due.iter().zip(clocks).filter(|(due, _)| **due > 0);
+    let standing = match past_due.filter_map(|(_, clock)| clock).next() {
+        None => Standing::Good,
+        Some(_) if before == Standing::Suspended => before,
+        Some(clock) if now - clock >= 28 => Standing::Suspended,
+        Some(clock) if now - clock >= 14 => Standing::FinalWarning,
+        Some(_) => Standing::Warned,
+    };
+    (kept, standing)
+}
+
+/// Delivers in disorder, cut off here and there and repeated; then once more, as gateways do that
+/// were not answered.
+fn deliver(world: &mut World, notices: &[Notice], disorder: &[(Index, bool, u8)]) {
+    if notices.is_empty() {
+        return;
+    }
+    for (index, cut, steps) in disorder {
+        world.deliver(index.get(notices), *cut);
+        for _ in 0..*steps {
+            // A tick that is cut off: what it had come to stands in the log, and nowhere else.
+            let (anew, tenant) = (world.rebuilt(), tenant());
+            if let Some((_, append)) = next_settled(&anew.books(&tenant)).unwrap() {
+                world.append(&append);
+            }
+        }
+    }
+    let mut delivered = BTreeSet::new();
+    for (index, ..) in disorder.iter().rev() {
+        if delivered.insert(index.index(notices.len())) {
+            world.deliver(index.get(notices), false);
+        }
+    }
+    for (place, notice) in notices.iter().enumerate() {
+        if !delivered.contains(&place) {
+            world.deliver(notice, false);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(2_000))]
+
+    #[test]
+    fn any_order_and_repetition_ends_in_the_same_standing_and_sums(
+        case in case(),
+        first in disorder(),
+        second in disorder(),
+    ) {
+        let mut world = case.world();
+        let all = case.before.iter().chain(&case.between).copied().collect::<Vec<_>>();
+        let notices = all.iter().enumerate().map(|(place, it)| case.notice(place, *it));
+        let notices = notices.collect::<Vec<_>>();
+        let (before, between) = notices.split_at(case.before.len());
+        let (first_tick, second_tick) = case.ticks;
+
+        deliver(&mut world, before, &first);
+        let standing = world.tick(hour(first_tick * 12));
+        let (_, expected) = model(&case, &case.before, Standing::Good, first_tick);
+        prop_assert_eq!(standing, expected);
+
+        deliver(&mut world, between, &second);
+        let standing = world.tick(hour(second_tick * 12));
+        let (kept, expected) = model(&case, &all, expected, second_tick);
+        prop_assert_eq!(standing, expected);
+        let shop = match standing {
+            Standing::Good => State::Active,
+            Standing::Warned | Standing::FinalWarning => State::PastDue,
+            Standing::Suspended => State::Suspended,
+        };
+        prop_assert_eq!((world.state("shop"), world.state("kept")), (shop, State::Active));
+
+        // Every cent kept is on an invoice or in credit, less what refunds could not get.
+        let paid = case.totals.iter().enumerate();
+        let paid = paid.map(|(place, total)| {
+            aud(*total).checked_sub(world.due(&format!("A-{place}"))).unwrap()
+        });
+        let paid = Money::sum(parsed("AUD"), paid).unwrap().amount();
+        let balance = world.balance(hour(second_tick * 12));
+        prop_assert_eq!(paid.checked_add(balance).unwrap(), aud(kept).amount());
+
+        // Said again, ticked again, started anew: nothing more.
+        let events = world.log.len();
+        notices.iter().for_each(|it| world.deliver(it, false));
+        world.tick(hour(second_tick * 12));
+        prop_assert_eq!(world.log.len(), events);
+        prop_assert_eq!(world.rebuilt(), world);
+    }
+}
