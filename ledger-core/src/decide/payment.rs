@@ -18,7 +18,7 @@ use crate::fold::FoldProblem;
 use crate::gateway::{Change, Notice, Outcome};
 use crate::id::{InvoiceNumber, LotId, PaymentRef, Provider};
 use crate::log::Record;
-use crate::money::{Currency, Exact, Money, MoneyError};
+use crate::money::{Currency, Exact, ExactError, Money, MoneyError};
 use crate::time::Timestamp;
 
 /// One payment of one gateway.
@@ -210,6 +210,7 @@ impl Payments {
         let empty = Payment::of(amount.currency());
         let known = self.get(&known).unwrap_or(&empty);
         Money::zero(known.currency).expect_same(*amount)?;
+        expect_payable(*amount)?;
         match change {
             Change::Succeeded | Change::Failed { .. } if known.received.is_some() => one(seen()),
             Change::Succeeded => one(PaymentSucceeded { payment: facts(*amount) }),
@@ -353,6 +354,20 @@ impl Payments {
     fn behind(&mut self, lot: &LotId) -> Option<&mut Payment> {
         self.objects.get_mut(self.lots.get(lot)?)
     }
+}
+
+/// The most minor units of one payment: more than any gateway's word holds, and few enough that all
+/// payments of a tenant add up within an exact amount.
+const MINOR_UNITS_MAX: u128 = 10_u128.pow(21);
+
+/// Money that changes hands comes in whole minor units. What is finer cannot be paid, and would not
+/// add up with what is large.
+fn expect_payable(amount: Money) -> Result<(), MoneyError> {
+    let units = amount.minor_units().ok_or(ExactError::TooFine)?;
+    if units.unsigned_abs() > MINOR_UNITS_MAX {
+        return Err(ExactError::Overflow.into());
+    }
+    Ok(())
 }
 
 fn keep_first<T: Clone>(known: &mut Option<T>, said: Option<&T>) {

@@ -134,21 +134,17 @@ impl Suspense {
             return Err(broken(FoldProblem::Foreign { wire: record.event.wire_name() }));
         };
         self.payments.take(event, record).map_err(broken)?;
-        match event {
-            enforcement::Event::PaymentAssigned(it) => {
-                let Some(held) = self.held.get_mut(&it.object) else {
-                    let name = it.object.to_string();
-                    return Err(FoldError::Unknown { position, noun: "payment", name });
-                };
-                held.assigned = Some(it.clone());
-            }
-            event => {
-                if let Some((object, ..)) = subject(event) {
-                    let held = self.held.entry(object.clone()).or_default();
-                    let (event, occurred_at) = (event.clone(), record.occurred_at);
-                    held.said.push(Said { event, occurred_at, id: record.id });
-                }
-            }
+        if let enforcement::Event::PaymentAssigned(it) = event {
+            let Some(held) = self.held.get_mut(&it.object) else {
+                let name = it.object.to_string();
+                return Err(FoldError::Unknown { position, noun: "payment", name });
+            };
+            held.assigned = Some(it.clone());
+        }
+        if let Some((object, ..)) = subject(event) {
+            let held = self.held.entry(object.clone()).or_default();
+            let (event, occurred_at) = (event.clone(), record.occurred_at);
+            held.said.push(Said { event, occurred_at, id: record.id });
         }
         Ok(self)
     }

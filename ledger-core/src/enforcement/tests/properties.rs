@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
+use crate::money::Currency;
 use crate::testing::cases;
+use crate::testing::values::{cents, exact};
 
 const OBJECTS: usize = 4;
 const INVOICES: usize = 3;
@@ -81,6 +83,14 @@ fn case() -> impl Strategy<Value = Case> {
             ticks: (first, first + more),
         },
     )
+}
+
+/// Amounts as gateways have them, and as nobody has them.
+fn amount() -> impl Strategy<Value = Exact> {
+    prop_oneof![
+        3 => cents(Currency::AUD).prop_map(|it| it.amount().magnitude()),
+        1 => exact().prop_map(Exact::magnitude),
+    ]
 }
 
 /// How a delivery goes: which notice, whether it is cut off, how many steps run after it.
@@ -249,5 +259,44 @@ proptest! {
         world.tick(hour(second_tick * 12));
         prop_assert_eq!(world.log.len(), events);
         prop_assert_eq!(world.rebuilt(), world);
+    }
+    /// However large or fine the amounts: what is booked can be folded, and settling it ends or
+    /// says why it cannot.
+    #[test]
+    fn no_amount_makes_it_panic(
+        said in proptest::collection::vec((said(), amount()), 0..12),
+        total in cents(Currency::AUD),
+    ) {
+        let case = Case {
+            totals: vec![1; INVOICES],
+            objects: vec![Object { cents: 1, invoice: Some(0) }; OBJECTS],
+            before: Vec::new(),
+            between: Vec::new(),
+            ticks: (0, 0),
+        };
+        let mut world = World::new();
+        world.issue("A-0", 1, 1);
+        let mut large = Issued::exemplar();
+        large.document.number = parsed("A-9");
+        large.document.totals.gross = total.magnitude();
+        large.credit_applied = aud(0);
+        world.tell("invoice-acme.2026-09", day(0), large);
+        world.map("in_A-0", Some("A-9"));
+        for (place, (said, amount)) in said.into_iter().enumerate() {
+            let mut notice = case.notice(place, said);
+            if let Outcome::Payment { amount: of, .. } = &mut notice.outcome {
+                *of = Money::new(amount, Currency::AUD);
+            }
+            if let Ok(events) = world.account.book(&notice, None) {
+                world.record(&Stream::Account(tenant()), notice.occurred_at, events);
+            }
+        }
+        let tenant = tenant();
+        let mut steps = 0;
+        while let Ok(Some((_, append))) = next_settled(&world.books(&tenant)) {
+            world.append(&append);
+            steps += 1;
+            prop_assert!(steps < 100, "it settles for ever");
+        }
     }
 }

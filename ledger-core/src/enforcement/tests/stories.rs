@@ -119,6 +119,19 @@ fn money_that_names_no_invoice_is_credit_at_once_and_what_is_too_much_too() {
 }
 
 #[test]
+fn a_refund_takes_the_credit_of_its_payment_first_then_opens_the_invoice() {
+    let mut world = World::new();
+    world.issue("A-1", 1, 7064);
+    world.deliver(&of("evt_1", "pi_1", 8000, day(1), "A-1", Change::Succeeded), false);
+    world.tick(day(1));
+    assert_eq!((world.due("A-1"), world.balance(day(1))), (aud(0), aud(936).amount()));
+    world.deliver(&of("evt_2", "pi_1", 2000, day(2), "A-1", Change::Refunded), false);
+    // Nothing failed, so nobody is warned.
+    assert_eq!(world.tick(day(2)), Standing::Good);
+    assert_eq!((world.due("A-1"), world.balance(day(2))), (aud(1064), Exact::ZERO));
+}
+
+#[test]
 fn money_is_booked_once_whatever_event_brings_it() {
     let mut world = World::new();
     world.issue("A-1", 1, 7064);
@@ -190,6 +203,20 @@ fn what_was_paid_for_a_void_invoice_is_credit() {
     world.tell("invoice-acme.2026-01", day(2), voided);
     world.tick(day(2));
     assert_eq!((world.due("A-1"), world.balance(day(2))), (aud(0), aud(7064).amount()));
+}
+
+#[test]
+fn what_nobody_expects_any_more_is_not_past_due_and_counts_when_it_comes() {
+    let mut world = past_due();
+    let given_up = crate::event::invoice::MarkedUncollectible {
+        number: parsed("A-1"),
+        reason: parsed("gone"),
+    };
+    world.tell("invoice-acme.2026-01", day(1), given_up);
+    assert_eq!(world.tick(day(30)), Standing::Good);
+    world.deliver(&of("evt_2", "pi_2", 7064, day(31), "A-1", Change::Succeeded), false);
+    world.tick(day(31));
+    assert_eq!((world.due("A-1"), world.balance(day(31))), (aud(0), Exact::ZERO));
 }
 
 #[test]
