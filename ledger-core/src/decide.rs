@@ -10,12 +10,15 @@
 
 use crate::event::Event;
 
+pub mod access;
 pub mod account;
 pub mod bill;
 pub mod catalog;
 pub mod deployment;
 pub mod payment;
 pub mod provider;
+pub mod repair;
+pub mod support;
 pub mod suspense;
 
 /// What a refusal means to whoever asked. The rim makes a status of it.

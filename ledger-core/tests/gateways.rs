@@ -76,6 +76,7 @@ fn every_made_event_gets_the_verdict_that_is_written_down() {
 }
 
 /// Real files, where there are any.
+#[expect(clippy::print_stdout, reason = "a test that reads nothing says so")]
 fn real(part: &str) -> Option<PathBuf> {
     let Some(directory) = std::env::var_os("COUNTERFOIL_REAL_FIXTURES") else {
         println!("COUNTERFOIL_REAL_FIXTURES is not set: no real files were read");

@@ -17,6 +17,7 @@ use crate::money::{Currency, Exact, Money};
 use crate::time::Timestamp;
 
 pub mod credit;
+pub mod destruction;
 pub mod guard;
 pub mod ladder;
 pub mod payment;

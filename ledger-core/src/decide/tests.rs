@@ -60,6 +60,7 @@ proptest! {
         drawn in any::<(CreditDrawn, CreditChargedBack)>(),
         names in any::<(id::ReservationId, id::LotId, id::Note, id::PlanCode, id::InvoiceNumber)>(),
         wanted in proptest::collection::vec((any::<id::ResourceKind>(), any::<u32>()), 0..3),
+        destroy in any::<enforcement::DestructiveActionRefused>(),
     ) {
         let account = reached::<Account>(registered.into(), events).state;
         let mut offers = Script::<Offers>::new();
@@ -98,6 +99,8 @@ proptest! {
         }
         answered(granted);
         answered(account.release(&reservation, ReleaseReason::Lapsed));
+        // Refused whatever the history, and recorded each time.
+        prop_assert_eq!(account.refuse_destruction(&destroy).map(|it| it.len()), Ok(1));
     }
 
     #[test]

@@ -179,7 +179,17 @@ impl World {
                 of.1 = of.1.clone().fold(record).unwrap();
                 of.2 = of.2.after(record, &record.stream).unwrap();
             }
-            other => panic!("nobody folds {other}"),
+            Stream::Catalog
+            | Stream::Ledger
+            | Stream::Access(_)
+            | Stream::Usage(..)
+            | Stream::Resource(..)
+            | Stream::Project(..)
+            | Stream::Bill(..)
+            | Stream::Provider(_)
+            | Stream::Register(_)
+            | Stream::Operation(_)
+            | Stream::Support(_) => panic!("nobody folds {}", record.stream),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What happened to a game host's customer, told in time.
 
 use super::*;
+use crate::event::{account, deployment, invoice};
 
 /// A notice of the customer, for an invoice of the gateway where it names one.
 fn of(id: &str, object: &str, cents: i128, at: Timestamp, invoice: &str, change: Change) -> Notice {
@@ -154,25 +155,21 @@ fn money_is_booked_once_whatever_event_brings_it() {
 fn a_refund_takes_what_is_left_and_a_dispute_all_of_it() {
     let mut world = World::new();
     world.deliver(&of("evt_1", "pi_1", 1000, day(1), "", Change::Succeeded), false);
-    let spent = crate::event::account::CreditDrawn {
+    let spent = account::CreditDrawn {
         amount: aud(800),
-        lots: vec![crate::event::account::LotPart {
-            lot: parsed("stripe.pi_1.1"),
-            amount: aud(800),
-        }],
-        purpose: crate::event::account::DrawPurpose::Invoice { number: parsed("B-1") },
+        lots: vec![account::LotPart { lot: parsed("stripe.pi_1.1"), amount: aud(800) }],
+        purpose: account::DrawPurpose::Invoice { number: parsed("B-1") },
     };
     world.tell("account-acme", day(2), spent);
     let mut disputed = world.clone();
     world.deliver(&of("evt_2", "pi_1", 1000, day(3), "", Change::Refunded), false);
     world.tick(day(3));
     assert_eq!(world.balance(day(3)), Exact::ZERO);
-    let said = world.log.iter().rev().find_map(|it| match &it.event {
-        Event::Account(crate::event::account::Event::CreditRefunded(it)) => Some(it.clone()),
-        _ => None,
+    let said = world.log.iter().rev().find_map(|it| {
+        let Event::Account(account::Event::CreditRefunded(it)) = &it.event else { return None };
+        Some((it.requested, it.amount))
     });
-    let said = said.unwrap();
-    assert_eq!((said.requested, said.amount), (aud(1000), aud(200)));
+    assert_eq!(said, Some((aud(1000), aud(200))));
     disputed.deliver(&of("evt_3", "pi_1", 1000, day(3), "", DISPUTED), false);
     disputed.tick(day(3));
     assert_eq!(disputed.balance(day(3)), aud(-800).amount());
@@ -208,10 +205,7 @@ fn what_was_paid_for_a_void_invoice_is_credit() {
 #[test]
 fn what_nobody_expects_any_more_is_not_past_due_and_counts_when_it_comes() {
     let mut world = past_due();
-    let given_up = crate::event::invoice::MarkedUncollectible {
-        number: parsed("A-1"),
-        reason: parsed("gone"),
-    };
+    let given_up = invoice::MarkedUncollectible { number: parsed("A-1"), reason: parsed("gone") };
     world.tell("invoice-acme.2026-01", day(1), given_up);
     assert_eq!(world.tick(day(30)), Standing::Good);
     world.deliver(&of("evt_2", "pi_2", 7064, day(31), "A-1", Change::Succeeded), false);
@@ -266,11 +260,7 @@ fn foreign_money_is_refused_by_the_account_and_taken_by_suspense() {
 #[test]
 fn what_an_operator_paused_stays_paused() {
     let mut world = past_due();
-    let paused = crate::event::deployment::Transitioned {
-        from: State::Active,
-        to: State::Paused,
-        reason: None,
-    };
+    let paused = deployment::Transitioned { from: State::Active, to: State::Paused, reason: None };
     world.tell("deployment-acme.shop", day(0), paused);
     assert_eq!(world.tick(day(14)), Standing::Suspended);
     assert_eq!(world.state("shop"), State::Paused);
