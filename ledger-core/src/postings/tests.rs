@@ -7,6 +7,8 @@ use super::*;
 use crate::testing::cases;
 use crate::testing::events::record;
 
+mod histories;
+
 fn fold(records: &[Record]) -> (Journal, Vec<Entry>) {
     let mut entries = Vec::new();
     let mut journal = Journal::default();

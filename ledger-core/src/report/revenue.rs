@@ -3,7 +3,7 @@
 use super::ReportError;
 use crate::billing::InvoiceFold;
 use crate::catalog::canonical_kind;
-use crate::event::invoice::{Document, Line, LineKind};
+use crate::event::invoice::{Adjusted, Document, Line, LineKind};
 use crate::id::{DeploymentSlug, ResourceKind, TenantId};
 use crate::money::{Money, Ratio, Rounding, round_parts};
 use crate::price;
@@ -32,10 +32,11 @@ pub struct Earned {
 
 /// The revenue of an invoice or a note that was not voided, given with all its lines.
 ///
-/// Where prices include tax, the lines' net amounts sum to the document's: each taxable line less
-/// its share, rounded to the whole by largest remainder.
+/// Where prices include tax, the lines' net amounts sum to the document's: each line that includes
+/// some less its share, rounded to the whole by largest remainder.
 pub fn earned(tenant: &TenantId, document: &Document) -> Result<Vec<Earned>, ReportError> {
-    earned_by(tenant, document.lines.iter(), document.totals.net)
+    let lines = document.lines.iter().collect::<Vec<_>>();
+    earned_by(tenant, &lines, document.totals.net, &document.adjusted)
 }
 
 /// The revenue of everything that was issued for a period and not voided, notes among it.
@@ -49,23 +50,38 @@ pub fn earned_in(documents: &InvoiceFold) -> Result<Vec<Earned>, ReportError> {
 
 /// The revenue of a document as it would be, while its period runs.
 pub fn expected(tenant: &TenantId, document: &price::Document) -> Result<Vec<Earned>, ReportError> {
-    earned_by(tenant, document.lines.iter().map(|it| &it.line), document.subtotal)
+    let lines = document.lines.iter().map(|it| &it.line).collect::<Vec<_>>();
+    earned_by(tenant, &lines, document.subtotal, &[])
 }
 
-fn earned_by<'a>(
+fn earned_by(
     tenant: &TenantId,
-    lines: impl Iterator<Item = &'a Line>,
+    lines: &[&Line],
     net: Money,
+    adjusted: &[Adjusted],
 ) -> Result<Vec<Earned>, ReportError> {
-    let lines = lines.filter(|it| !it.is_tax()).collect::<Vec<_>>();
-    let gross = Money::sum(net.currency(), lines.iter().map(|it| it.amount))?;
-    let included = gross.checked_sub(net)?;
-    let amounts = if included.is_zero() {
-        lines.iter().map(|it| it.amount).collect()
-    } else {
-        without_tax(&lines, included)?
-    };
-    let earn = |(it, amount): (&&Line, Money)| Earned {
+    let corrects = |it: &Line| it.adjusts.filter(|of| adjusted.iter().any(|it| it.period == *of));
+    // What the document charges itself, and what it corrects of each period, are netted apart.
+    let own = adjusted.iter().try_fold(net, |net, it| net.checked_sub(it.totals.net))?;
+    let parts = adjusted.iter().map(|it| (Some(it.period), it.totals.net));
+    let has_tax_on_top = lines.iter().any(|it| corrects(it).is_none() && it.is_tax());
+    let mut all = Vec::with_capacity(lines.len());
+    for (of, net) in parts.chain([(None, own)]) {
+        let sold = lines.iter().filter(|it| corrects(it) == of && !it.is_tax());
+        let sold = sold.copied().collect::<Vec<_>>();
+        let includes = |it: &Line| match of {
+            Some(_) => true,
+            // Beside a tax on top only what credit had settled includes its own.
+            None => it.taxable && (it.settled || !has_tax_on_top),
+        };
+        let amounts = net_amounts(&sold, net, includes)?;
+        all.extend(sold.iter().zip(amounts).map(|(it, amount)| earn(tenant, it, amount)));
+    }
+    Ok(all)
+}
+
+fn earn(tenant: &TenantId, it: &Line, amount: Money) -> Earned {
+    Earned {
         tenant: tenant.clone(),
         deployment: it.deployment.clone(),
         kind: it.resource_kind.as_ref().map(canonical_kind),
@@ -74,28 +90,36 @@ fn earned_by<'a>(
         starts_on: it.starts_on,
         ends_on: it.ends_on,
         amount,
-    };
-    Ok(lines.iter().zip(amounts).map(earn).collect())
+    }
 }
 
-/// The lines less the tax they include, each taxable one by the same part of itself.
-fn without_tax(lines: &[&Line], included: Money) -> Result<Vec<Money>, ReportError> {
-    let currency = included.currency();
-    let included = Ratio::from(included.amount());
-    let mut taxable = Ratio::ZERO;
-    for it in lines.iter().filter(|it| it.taxable) {
-        taxable = taxable.checked_add(it.amount.amount().into())?;
+/// The lines less the tax they include, each that does by the same part of itself.
+fn net_amounts(
+    lines: &[&Line],
+    net: Money,
+    includes: impl Fn(&Line) -> bool,
+) -> Result<Vec<Money>, ReportError> {
+    let currency = net.currency();
+    let gross = Money::sum(currency, lines.iter().map(|it| it.amount))?;
+    let included = gross.checked_sub(net)?;
+    if included.is_zero() {
+        return Ok(lines.iter().map(|it| it.amount).collect());
     }
-    let kept = match taxable.is_zero() {
+    let included = Ratio::from(included.amount());
+    let mut base = Ratio::ZERO;
+    for it in lines.iter().filter(|it| includes(it)) {
+        base = base.checked_add(it.amount.amount().into())?;
+    }
+    let kept = match base.is_zero() {
         // Nothing to take it from in proportion: the first line bears it.
         true => None,
-        false => Some(taxable.checked_sub(included)?.checked_div(taxable)?),
+        false => Some(base.checked_sub(included)?.checked_div(base)?),
     };
     let mut parts = Vec::with_capacity(lines.len());
     for (place, it) in lines.iter().enumerate() {
         let amount = Ratio::from(it.amount.amount());
         parts.push(match kept {
-            Some(kept) if it.taxable => amount.checked_mul(kept)?,
+            Some(kept) if includes(it) => amount.checked_mul(kept)?,
             None if place == 0 => amount.checked_sub(included)?,
             Some(_) | None => amount,
         });

@@ -1,7 +1,7 @@
 //! How a table is shown: rounding, order, rates, and what has no rate.
 
 use super::*;
-use crate::event::invoice::Original;
+use crate::event::invoice::{Adjusted, Original};
 
 fn earn(tenant: &str, amount: Money) -> Earned {
     Earned {
@@ -138,6 +138,33 @@ fn included_tax_is_no_revenue() {
     let earned = earned(&parsed("acme"), &document(lines, "0.14")).unwrap();
     let amounts = earned.iter().map(|it| it.amount.amount_text()).collect::<Vec<_>>();
     assert_eq!(amounts, ["0.91", "1.00", "0.91", "-0.46"]);
+}
+
+#[test]
+fn beside_a_tax_on_top_only_what_credit_had_settled_includes_its_own() {
+    let mut drawn = invoice_line(LineKind::Usage, "1.10", None);
+    drawn.settled = true;
+    let lines = vec![
+        invoice_line(LineKind::PlanBase, "50.00", None),
+        drawn,
+        invoice_line(LineKind::Tax, "5.00", None),
+    ];
+    let earned = earned(&parsed("acme"), &document(lines, "5.10")).unwrap();
+    let amounts = earned.iter().map(|it| it.amount.amount_text()).collect::<Vec<_>>();
+    assert_eq!(amounts, ["50.00", "1.00"]);
+}
+
+#[test]
+fn what_a_document_corrects_bears_its_own_tax() {
+    let mut late = invoice_line(LineKind::Adjustment, "2.20", None);
+    (late.adjusts, late.taxable) = (Some(parsed("2026-03")), false);
+    let lines = vec![late, invoice_line(LineKind::Usage, "1.10", None)];
+    let mut document = document(lines, "0.30");
+    let totals = Totals { net: aud("2.00"), tax: aud("0.20"), gross: aud("2.20") };
+    document.adjusted = vec![Adjusted { period: parsed("2026-03"), totals }];
+    let earned = earned(&parsed("acme"), &document).unwrap();
+    let told = earned.iter().map(|it| format!("{} {}", it.period, it.amount.amount_text()));
+    assert_eq!(told.collect::<Vec<_>>(), ["2026-03 2.00", "2026-04 1.00"]);
 }
 
 #[test]
