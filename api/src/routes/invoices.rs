@@ -330,7 +330,7 @@ fn changed(
     let terms = app.terms(caller.principal.actor());
     let of = (&found.tenant, found.period);
     let ended = app.run_errand(&terms, of, &slugs, ask)?.map_err(|error| match error {
-        IssueError::Refused(refusal) => ApiError::refused(&refusal, Map::new()),
+        IssueError::Refused(refusal) => ApiError::refused(&*refusal, Map::new()),
         other => ApiError::internal(&other),
     })?;
     let named = match &ended {

@@ -72,7 +72,7 @@ fn moved(
     number: &InvoiceNumber,
     answer: Result<Vec<Event>, CreditRefusal>,
 ) -> Result<Vec<Event>, IssueError> {
-    answer.map_err(|source| IssueError::Credit { number: number.clone(), source })
+    answer.map_err(|source| IssueError::Credit { number: number.clone(), source: Box::new(source) })
 }
 
 fn step(

@@ -15,7 +15,7 @@ use crate::time::{BillingPeriod, Timestamp};
 pub enum IssueError {
     /// What was asked is refused.
     #[error(transparent)]
-    Refused(#[from] AskRefusal),
+    Refused(Box<AskRefusal>),
     /// The period still runs.
     #[error("{period} of {tenant} ends at {ends_at}; it is {now}")]
     PeriodRuns {
@@ -77,7 +77,7 @@ pub enum IssueError {
         number: InvoiceNumber,
         /// Why.
         #[source]
-        source: CreditRefusal,
+        source: Box<CreditRefusal>,
     },
     /// The amounts of a document do not add up.
     #[error("the amounts of {number} do not add up")]
@@ -202,6 +202,12 @@ pub enum AskRefusal {
         /// What was asked for.
         amount: Money,
     },
+}
+
+impl From<AskRefusal> for IssueError {
+    fn from(refusal: AskRefusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
 }
 
 impl Refusal for AskRefusal {

@@ -391,8 +391,8 @@ fn usage_of(amount: Money, reached: u64) -> CreditDrawn {
 proptest! {
     #![proptest_config(cases(10_000))]
 
-    /// Whatever happens, what is due of all documents, what is left of credit and what was drawn but
-    /// is on no document are the same in the postings and in the views, and nothing is left on
+    /// Whatever happens, what is due of all documents, what is left of credit and what was drawn
+    /// but is on no document are the same in the postings and in the views, and nothing is left on
     /// the way between two streams.
     #[test]
     fn a_history_reads_the_same_in_the_postings_and_in_the_views(acts in vec(act(), 0..20)) {
