@@ -14,7 +14,7 @@ use crate::event::provider::{
 };
 use crate::fold::{FoldError, FoldProblem};
 use crate::id::IngestId;
-use crate::log::{EVENT_BYTES_MAX, Record};
+use crate::log::{EVENT_BYTES_MAX, Position, Record, Revision};
 use crate::money::{Money, MoneyError};
 
 mod refusal;
@@ -27,6 +27,7 @@ struct Progress {
     /// Empty again once another reading took its place.
     lines: Vec<BillLine>,
     sealed: Option<LinesSealed>,
+    sealed_by: Option<Revision>,
 }
 
 /// A line and whose cost somebody said it is.
@@ -36,6 +37,8 @@ pub struct ByHand {
     pub line: BillLine,
     /// What was said.
     pub said: LineAttributed,
+    /// Where.
+    pub position: Position,
 }
 
 /// The fold of `bill-{provider}.{invoice}`.
@@ -56,6 +59,12 @@ impl Bill {
     /// The seal of the reading that is the bill.
     pub fn sealed(&self) -> Option<&LinesSealed> {
         self.readings.get(self.standing.as_ref()?)?.sealed.as_ref()
+    }
+
+    /// The reading that is the bill, and the record that sealed it.
+    pub fn standing(&self) -> Option<(&IngestId, Revision)> {
+        let standing = self.standing.as_ref()?;
+        Some((standing, self.readings.get(standing)?.sealed_by?))
     }
 
     /// The lines of the reading that is the bill. What is not sealed counts for nothing.
@@ -82,6 +91,11 @@ impl Bill {
         Some(&self.by_hand.get(&(standing, row))?.said)
     }
 
+    /// Everything that was said by hand, of this reading and those before it.
+    pub fn by_hand(&self) -> impl Iterator<Item = &ByHand> {
+        self.by_hand.values()
+    }
+
     /// Everything that was said by hand and is remembered, of this reading and those before it.
     pub fn remembered(&self) -> impl Iterator<Item = &ByHand> {
         self.by_hand.values().filter(|it| it.said.remembered)
@@ -100,8 +114,8 @@ impl Bill {
         match event {
             Event::BillDiscovered(it) => self.header = Some(it.clone()),
             Event::LinesRecorded(it) => self.record(it).map_err(broken)?,
-            Event::LinesSealed(it) => self.seal(it).map_err(broken)?,
-            Event::LineAttributed(it) => self.attributed(it).map_err(broken)?,
+            Event::LinesSealed(it) => self.seal(it, record.revision).map_err(broken)?,
+            Event::LineAttributed(it) => self.attributed(it, position).map_err(broken)?,
             Event::BalanceObserved(_) => {
                 return Err(broken(FoldProblem::Foreign { wire: record.event.wire_name() }));
             }
@@ -125,7 +139,7 @@ impl Bill {
         Ok(())
     }
 
-    fn seal(&mut self, it: &LinesSealed) -> Result<(), FoldProblem> {
+    fn seal(&mut self, it: &LinesSealed, by: Revision) -> Result<(), FoldProblem> {
         let ingest = it.ingest.clone();
         let progress = self.readings.entry(ingest.clone()).or_default();
         if progress.sealed.is_some() {
@@ -139,7 +153,7 @@ impl Bill {
         if found != it.sums {
             return Err(FoldProblem::SealedSums { ingest, sealed: it.sums.clone(), found });
         }
-        progress.sealed = Some(it.clone());
+        (progress.sealed, progress.sealed_by) = (Some(it.clone()), Some(by));
         if let Some(former) = self.standing.replace(ingest)
             && let Some(former) = self.readings.get_mut(&former)
         {
@@ -148,11 +162,11 @@ impl Bill {
         Ok(())
     }
 
-    fn attributed(&mut self, it: &LineAttributed) -> Result<(), FoldProblem> {
+    fn attributed(&mut self, it: &LineAttributed, position: Position) -> Result<(), FoldProblem> {
         let line = self.line(&it.ingest, it.row).cloned();
         let (ingest, row) = (it.ingest.clone(), it.row);
         let line = line.ok_or(FoldProblem::UnknownRow { ingest: ingest.clone(), row })?;
-        self.by_hand.insert((ingest, row), ByHand { line, said: it.clone() });
+        self.by_hand.insert((ingest, row), ByHand { line, said: it.clone(), position });
         Ok(())
     }
 

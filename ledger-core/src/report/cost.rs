@@ -2,6 +2,7 @@
 
 use super::products::folded;
 use crate::catalog::canonical_kind;
+use crate::decide::bill::{self, Bill};
 use crate::event::provider::{BillLine, CostOwner, LineClass};
 use crate::id::{BillRef, IngestId, Provider, ResourceKind};
 use crate::log::{Position, Revision};
@@ -37,11 +38,23 @@ pub struct CostLine {
     pub ingest: IngestId,
     /// What the bill says.
     pub line: BillLine,
-    /// The record of the bill's stream that it stands in.
+    /// The record of the bill's stream that made it count: the seal of its reading.
     pub recorded_by: Revision,
 }
 
 impl CostLine {
+    /// The lines of a bill as it stands; none before a reading is sealed.
+    pub fn of(provider: &Provider, number: &BillRef, bill: &Bill) -> Vec<Self> {
+        let Some((ingest, recorded_by)) = bill.standing() else { return Vec::new() };
+        let line = |line: &BillLine| Self {
+            id: LineId { provider: provider.clone(), bill: number.clone(), row: line.row },
+            ingest: ingest.clone(),
+            line: line.clone(),
+            recorded_by,
+        };
+        bill.lines().iter().map(line).collect()
+    }
+
     /// The period it is a cost of: that of its beginning.
     pub fn period(&self) -> BillingPeriod {
         self.line.starts_at.period()
@@ -74,6 +87,21 @@ pub struct ByHand {
     pub remembered: bool,
     /// Where it was said; of several the last counts.
     pub position: Position,
+}
+
+impl ByHand {
+    /// Everything that was said of a bill's lines, in all its readings.
+    pub fn of(provider: &Provider, number: &BillRef, bill: &Bill) -> Vec<Self> {
+        let said = |it: &bill::ByHand| Self {
+            id: LineId { provider: provider.clone(), bill: number.clone(), row: it.said.row },
+            ingest: it.said.ingest.clone(),
+            line: it.line.clone(),
+            owner: it.said.owner.clone(),
+            remembered: it.said.remembered,
+            position: it.position,
+        };
+        bill.by_hand().map(said).collect()
+    }
 }
 
 /// What two lines have in common that are the same cost in two months, or in two readings.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ReportError;
-use super::attribution::{Attributed, Ground, Owner};
+use super::attribution::{Attributed, Ground, Owner, Part, Unowned};
 use super::cost::LineId;
 use super::products::Products;
 use super::rates::Rates;
@@ -330,10 +330,11 @@ fn last_of(from: &Sources) -> Option<Seen> {
 
 /// Whether a line is a cost that no resource explains and nobody has explained by hand.
 fn is_unknown(it: &Attributed) -> bool {
-    let said = matches!(it.ground, Ground::ByHand { .. });
-    let owned = it.parts.iter().all(|it| it.owner.tenant().is_some());
-    let several = it.parts.iter().any(|it| {
-        matches!(it.owner, Owner::Nobody(super::attribution::Unowned::SeveralResources(_)))
-    });
-    !it.is_tax && it.resource().is_none() && !several && !(said && owned)
+    if it.is_tax || it.resource().is_some() {
+        return false;
+    }
+    let several = |it: &Part| matches!(it.owner, Owner::Nobody(Unowned::SeveralResources(_)));
+    let is_said = matches!(it.ground, Ground::ByHand { .. });
+    let is_explained = is_said && it.parts.iter().all(|it| it.owner.tenant().is_some());
+    !(is_explained || it.parts.iter().any(several))
 }

@@ -12,6 +12,7 @@ use crate::time::{BillingPeriod, Timestamp};
 
 mod answers;
 mod attributions;
+mod bills;
 mod leaks;
 mod projections;
 mod tables;
