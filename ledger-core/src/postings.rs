@@ -376,10 +376,13 @@ impl Account {
     }
 }
 
+/// Whose account, and in what.
+pub type Holder = (Account, Option<TenantId>, Currency);
+
 /// The balances that entries leave, by account, tenant and currency.
 pub fn balances<'a>(
     entries: impl IntoIterator<Item = &'a Entry>,
-) -> Result<BTreeMap<(Account, Option<TenantId>, Currency), Money>, MoneyError> {
+) -> Result<BTreeMap<Holder, Money>, MoneyError> {
     let mut balances = BTreeMap::new();
     for it in entries.into_iter().flat_map(|it| &it.postings) {
         let currency = it.amount.currency();

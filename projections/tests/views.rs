@@ -1,5 +1,7 @@
 //! Views on a real log and a real store: live, restarted, deleted, and of another ledger.
 
+#![expect(clippy::unwrap_used, reason = "what a test prepares fails as loudly as what it claims")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
