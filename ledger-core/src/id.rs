@@ -344,6 +344,10 @@ text_id! {
     IngestId, "an ingest id", 64, CODE
 }
 text_id! {
+    /// One full listing that a provider gave, however often it is handed over.
+    SyncId, "a sync id", 64, CODE
+}
+text_id! {
     /// The name of a field of a resource or of a step's data, such as `size` or `attributes.vpc`.
     FieldName, "a field name", 200, FOREIGN
 }

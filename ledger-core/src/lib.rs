@@ -13,6 +13,7 @@ pub mod event;
 pub mod fold;
 pub mod gateway;
 pub mod id;
+pub mod inventory;
 pub mod json;
 pub mod log;
 pub mod money;

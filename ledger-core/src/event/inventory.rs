@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{FieldName, Label, Note, Prose, ProviderRef, ResourceKind, TenantId};
+use crate::id::{FieldName, Label, Note, Prose, ProviderRef, ResourceKind, SyncId, TenantId};
 use crate::money::Money;
 use crate::time::Timestamp;
 
@@ -132,7 +132,10 @@ pub struct ResourceTagged {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
 #[serde(deny_unknown_fields)]
-pub struct ResourceMissed {}
+pub struct ResourceMissed {
+    /// Which listing: one that is handed over again is no second strike.
+    pub sync: SyncId,
+}
 
 /// It is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,7 +246,7 @@ mod exemplars {
 
     impl Exemplar for ResourceMissed {
         fn exemplar() -> Self {
-            Self {}
+            Self { sync: parsed("sync-20260501T0300") }
         }
     }
 

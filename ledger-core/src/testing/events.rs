@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::event::inventory::{FieldValue, Fields};
 use crate::id::{
     Actor, CorrelationId, EventId, FieldName, IngestId, Key, ProjectionName, Prose, ResourceId,
-    Sha256Digest,
+    Sha256Digest, SyncId,
 };
 use crate::log::{Fingerprint, Position, Record, Revision};
 use crate::stream::{Stream, StreamCategory};
@@ -106,6 +106,8 @@ arbitrary! {
         (provider(), provider_ref()).prop_map(|(provider, id)| ResourceId { provider, id });
     FieldName = foreign_text(200).prop_map(|text| text.parse().expect("drawn by its own form"));
     IngestId = "[A-Za-z0-9][A-Za-z0-9._-]{0,12}"
+        .prop_map(|text| text.parse().expect("drawn by its own form"));
+    SyncId = "[A-Za-z0-9][A-Za-z0-9._-]{0,12}"
         .prop_map(|text| text.parse().expect("drawn by its own form"));
     ProjectionName = "[a-z0-9][a-z0-9._-]{0,12}"
         .prop_map(|text| text.parse().expect("drawn by its own form"));
