@@ -16,6 +16,7 @@ mod facts;
 mod heads;
 mod issue;
 mod issued;
+mod metered;
 mod plan;
 mod receivables;
 mod register;
@@ -25,13 +26,14 @@ mod usage;
 pub use audit::{AuditError, Difference, Found, LinePart, Quote, Verdict, audit};
 pub use books::{Books, Composed};
 pub use catalog::CatalogFold;
-pub use deployment::{DeploymentFold, Link};
+pub use deployment::DeploymentFold;
 pub use digest::{DigestError, Digests, RecordMissing, record_digest};
 pub use explain::{CappedUsage, ExplainedLine, Explanation, UnpricedUsage, explain};
 pub use facts::{FactsError, facts};
 pub use heads::{AccountFold, Heads, may_be_unfinished, notes_of};
 pub use issue::{Ask, AskRefusal, Done, Errand, IssueError, Preview, Step, Terms, next, preview};
 pub use issued::{AppliedPayment, InvoiceFold, IsReplaced, IssuedDocument, State};
+pub use metered::{Metered, metered};
 pub use plan::{PreviewSum, RollupDelay, next_rollup, sum_previews};
 pub use receivables::{Age, AgedSums, Aging, Outstanding, aging};
 pub use register::{RegisterFold, Taken};
@@ -41,7 +43,8 @@ pub use usage::UsageFold;
 use std::collections::BTreeMap;
 
 use crate::fold::FoldError;
-use crate::id::{DeploymentSlug, TenantId};
+use crate::id::{DeploymentSlug, ResourceId, TenantId};
+use crate::inventory::ResourceFold;
 use crate::log::{Position, ReadError, Record, Records};
 use crate::price::{self, Facts, PriceError, RULES_VERSION};
 use crate::stream::Stream;
@@ -112,6 +115,8 @@ pub struct Basis {
     pub tenant: TenantFold,
     /// What it runs.
     pub deployments: BTreeMap<DeploymentSlug, DeploymentFold>,
+    /// What was linked to that, at the providers.
+    pub resources: BTreeMap<ResourceId, ResourceFold>,
     /// What it used.
     pub usage: UsageFold,
     /// The digests of all records read.
@@ -119,9 +124,9 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// Reads and folds catalog, account, usage and deployments. `read` gives a stream from its
-    /// first record on; a stream that does not exist has none. The deployments that usage names
-    /// are added to those given.
+    /// Reads and folds catalog, account, usage, deployments and the resources linked to them. `read`
+    /// gives a stream from its first record on; a stream that does not exist has none. The
+    /// deployments that usage names are added to those given, which are all of the tenant's.
     pub fn gather(
         tenant: &TenantId,
         period: BillingPeriod,
@@ -135,13 +140,13 @@ impl Basis {
         let account = Stream::Account(tenant.clone());
         let paying = gather.fold(&account, TenantFold::of(tenant.clone()), TenantFold::fold)?;
         let usage = UsageFold::of(tenant.clone(), period);
-        let deployments_known = BTreeMap::new();
         Self {
             period,
             up_to,
             catalog,
             tenant: paying,
-            deployments: deployments_known,
+            deployments: BTreeMap::new(),
+            resources: BTreeMap::new(),
             usage,
             digests,
         }
@@ -158,7 +163,7 @@ impl Basis {
         Self { period, usage, ..self.clone() }.with_usage([], &mut read)
     }
 
-    /// Folds the usage of the period, and the deployments that are not known yet.
+    /// Folds the usage of the period, the deployments that are not known yet, and their resources.
     fn with_usage(
         mut self,
         deployments: impl IntoIterator<Item = DeploymentSlug>,
@@ -176,13 +181,22 @@ impl Basis {
             let begun = DeploymentFold::of(tenant.clone(), slug.clone());
             self.deployments.insert(slug, gather.fold(&stream, begun, DeploymentFold::fold)?);
         }
+        for link in self.deployments.values().flat_map(DeploymentFold::links) {
+            if !self.resources.contains_key(&link.resource) {
+                let ResourceId { provider, id } = link.resource.clone();
+                let begun = ResourceFold::of(link.resource.clone());
+                let stream = Stream::Resource(provider, id);
+                let resource = gather.fold(&stream, begun, ResourceFold::fold)?;
+                self.resources.insert(link.resource.clone(), resource);
+            }
+        }
         Ok(self)
     }
 
     /// The facts as they stand at an instant of the world.
     pub fn facts(&self, until: Timestamp) -> Result<Facts, FactsError> {
-        let Self { catalog, tenant, deployments, usage, .. } = self;
-        facts(catalog, tenant, deployments, usage, self.period, until)
+        let Self { catalog, tenant, deployments, resources, usage, .. } = self;
+        facts(catalog, tenant, deployments, resources, usage, self.period, until)
     }
 
     /// The price by a version of the rules, each line with the digest of what it was made from.

@@ -15,6 +15,7 @@ pub mod account;
 pub mod bill;
 pub mod catalog;
 pub mod deployment;
+pub mod inventory;
 pub mod payment;
 pub mod provider;
 pub mod repair;

@@ -5,9 +5,14 @@
 //! import may say today what happened last month. Of several at one instant the later recorded
 //! counts.
 
+mod drift;
+mod hold;
 mod project;
 mod resource;
 
+pub(crate) use drift::is_same_snapshot;
+pub use drift::{Drift, DriftStatus, is_alike, live_value};
+pub use hold::{Hold, Link, Stretch, holds, hours, stretches};
 pub use project::{Assignment, ProjectFold};
 pub use resource::{Life, Owner, ResourceFold, Sighting, Spec, Strike};
 

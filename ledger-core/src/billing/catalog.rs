@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{PlanVersion, ResourcePrice};
+use crate::catalog::{PlanVersion, ResourcePrice, canonical_kind};
+use crate::event::catalog::ProductMapped;
 use crate::event::{Event, catalog};
 use crate::fold::{FoldError, Reached};
-use crate::id::{AddonCode, Label, PlanCode};
+use crate::id::{AddonCode, Label, PlanCode, Provider, ResourceKind};
 use crate::log::{Position, Record, Revision};
 use crate::price::{EffectivePrice, Sources};
 use crate::stream::Stream;
@@ -23,6 +24,7 @@ pub struct CatalogFold {
     plans: BTreeMap<PlanCode, BTreeMap<u32, Published>>,
     addons: BTreeMap<AddonCode, Vec<Named>>,
     prices: Vec<PriceSet>,
+    products: Vec<Mapped>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +47,12 @@ struct PriceSet {
     revision: Revision,
     #[serde(with = "shared")]
     price: Arc<ResourcePrice>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Mapped {
+    revision: Revision,
+    product: ProductMapped,
 }
 
 impl CatalogFold {
@@ -72,10 +80,15 @@ impl CatalogFold {
                 let price = Arc::new(it.price.clone());
                 self.prices.push(PriceSet { at: it.effective_at, revision, price });
             }
-            // Costs and reports look at these; terms of coupons are kept where one is applied.
-            catalog::Event::ProductMapped(_)
-            | catalog::Event::ExchangeRateSet(_)
-            | catalog::Event::CouponPublished(_) => (),
+            catalog::Event::ProductMapped(it) => {
+                let is_other = |known: &Mapped| {
+                    (&known.product.provider, &known.product.product) != (&it.provider, &it.product)
+                };
+                self.products.retain(is_other);
+                self.products.push(Mapped { revision, product: it.clone() });
+            }
+            // Reports look at rates; terms of coupons are kept where one is applied.
+            catalog::Event::ExchangeRateSet(_) | catalog::Event::CouponPublished(_) => (),
         }
         Ok(self)
     }
@@ -106,6 +119,38 @@ impl CatalogFold {
             from: Sources::one(Stream::Catalog, it.revision),
         })
     }
+
+    /// The kinds that an hour of a resource of this type counts as, in order, and what says so.
+    ///
+    /// A droplet yields `droplet_hours`. Other types yield what the provider's products of that
+    /// type are mapped to, as far as it counts hours: a volume that is billed by its gigabytes
+    /// yields none.
+    pub fn yields(
+        &self,
+        provider: &Provider,
+        resource_type: &ResourceKind,
+    ) -> BTreeMap<ResourceKind, Sources> {
+        if resource_type.as_str() == "droplet" {
+            let hours = ResourceKind::new("droplet_hours").expect("a word is a kind");
+            return BTreeMap::from([(hours, Sources::NONE)]);
+        }
+        let mut kinds = BTreeMap::<ResourceKind, Sources>::new();
+        for Mapped { revision, product } in &self.products {
+            let is_of_type = product.resource_type.as_ref() == Some(resource_type);
+            let kind =
+                product.kind.as_ref().filter(|_| is_of_type && product.provider == *provider);
+            if let Some(kind) = kind.filter(|it| counts_hours(it)) {
+                let from = kinds.entry(canonical_kind(kind)).or_default();
+                from.extend(&Sources::one(Stream::Catalog, *revision));
+            }
+        }
+        kinds
+    }
+}
+
+/// Whether a kind is hours of a thing, which its name says: `droplet_hours`, `vm_hour`.
+fn counts_hours(kind: &ResourceKind) -> bool {
+    matches!(kind.as_str().rsplit('_').next(), Some("hour" | "hours"))
 }
 
 /// A shared value is stored as the value.

@@ -11,8 +11,9 @@ use crate::event::Event;
 use crate::event::deployment::{self, Beginning, State};
 use crate::fold::{FoldError, Reached};
 use crate::id::{
-    AddonCode, AttachmentId, DeploymentSlug, Label, PlanCode, ResourceId, ResourceKind, TenantId,
+    AddonCode, AttachmentId, DeploymentId, DeploymentSlug, Label, PlanCode, ResourceKind, TenantId,
 };
+use crate::inventory::{Link, Place};
 use crate::log::{Position, Record, Revision};
 use crate::money::{Money, Quantity};
 use crate::price::{Attached, Bound, Charged, Deployment, Sources};
@@ -69,21 +70,6 @@ struct Attachment {
     quantity: Quantity,
     price: Money,
     detached: Option<(Timestamp, Revision)>,
-}
-
-/// A resource that is metered for a deployment, and for how long.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
-    /// Which.
-    pub resource: ResourceId,
-    /// From when.
-    pub linked_at: Timestamp,
-    /// What linked it.
-    pub linked_by: Revision,
-    /// Until when.
-    pub unlinked_at: Option<Timestamp>,
-    /// What unlinked it.
-    pub unlinked_by: Option<Revision>,
 }
 
 impl DeploymentFold {
@@ -164,20 +150,18 @@ impl DeploymentFold {
             }
             deployment::Event::ResourceLinked(it) => self.links.push(Link {
                 resource: it.resource.clone(),
-                linked_at: at,
-                linked_by: revision,
-                unlinked_at: None,
-                unlinked_by: None,
+                linked: Place::of(record),
+                unlinked: None,
             }),
             deployment::Event::ResourceUnlinked(it) => {
                 let mut open = self.links.iter_mut().rev();
                 let open =
-                    open.find(|link| link.resource == it.resource && link.unlinked_at.is_none());
+                    open.find(|link| link.resource == it.resource && link.unlinked.is_none());
                 let Some(link) = open else {
                     let name = it.resource.to_string();
                     return Err(FoldError::Unknown { position, noun: "link to", name });
                 };
-                (link.unlinked_at, link.unlinked_by) = (Some(at), Some(revision));
+                link.unlinked = Some(Place::of(record));
             }
             // Who may suspend it is no matter of what it costs.
             deployment::Event::BillingActionSuspended(_)
@@ -189,6 +173,11 @@ impl DeploymentFold {
     /// How far it was folded.
     pub const fn reached(&self) -> Reached {
         self.reached
+    }
+
+    /// Which deployment.
+    pub fn id(&self) -> DeploymentId {
+        DeploymentId { tenant: self.tenant.clone(), slug: self.slug.clone() }
     }
 
     /// The resources metered for it, in the order in which they were linked.

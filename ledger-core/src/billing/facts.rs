@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use super::catalog::CatalogFold;
 use super::deployment::DeploymentFold;
+use super::metered::{as_usage, metered};
 use super::tenant::TenantFold;
 use super::usage::UsageFold;
 use crate::event::account::Settlement;
-use crate::id::{DeploymentSlug, PlanCode, TenantId, Unit};
+use crate::id::{DeploymentSlug, PlanCode, ResourceId, TenantId, Unit};
+use crate::inventory::ResourceFold;
 use crate::log::Revision;
 use crate::money::ExactError;
 use crate::price::Facts;
@@ -71,6 +73,7 @@ pub fn facts(
     catalog: &CatalogFold,
     tenant: &TenantFold,
     deployments: &BTreeMap<DeploymentSlug, DeploymentFold>,
+    resources: &BTreeMap<ResourceId, ResourceFold>,
     usage: &UsageFold,
     period: BillingPeriod,
     until: Timestamp,
@@ -81,6 +84,9 @@ pub fn facts(
     facts.deployments =
         deployments.values().map(|it| it.deployment(catalog)).collect::<Result<_, _>>()?;
     facts.usage = usage.usage(until)?;
+    let (from, to) = (period.starts_at(), until.min(period.ends_at()));
+    let metered = metered(catalog, deployments.values(), resources, from, to);
+    facts.usage.extend(as_usage(metered, &usage.measured(), period));
     facts.resource_prices = catalog.resource_prices().collect();
     facts.first_paid_at = tenant.first_paid_at();
     facts.prepaid = tenant.prepaid(catalog, period, until)?;

@@ -4,7 +4,7 @@
 //! counts, and zero voids the record: it is as if it had never been there. The stream of a period
 //! stands for itself: a gauge that outlives its period is set anew at the beginning of the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use super::facts::FactsError;
 use crate::catalog::{canonical_kind, units_in};
 use crate::event::{Event, usage};
 use crate::fold::{FoldError, Reached};
-use crate::id::{DeploymentSlug, TenantId};
+use crate::id::{DeploymentSlug, ResourceId, ResourceKind, TenantId};
 use crate::log::{Record, Revision};
 use crate::money::{Quantity, Ratio};
 use crate::price::{Sources, Usage};
@@ -27,12 +27,12 @@ pub struct UsageFold {
     tenant: TenantId,
     period: BillingPeriod,
     reached: Reached,
-    recorded: BTreeMap<Revision, Metered>,
+    recorded: BTreeMap<Revision, Measured>,
     gauges: BTreeMap<Revision, GaugeStood>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Metered {
+struct Measured {
     at: Timestamp,
     as_recorded: usage::Recorded,
     correction: Option<Correction>,
@@ -52,6 +52,13 @@ struct Correction {
     quantity: Quantity,
 }
 
+impl Correction {
+    /// Zero voids: it is as if the record had never been there.
+    const fn is_void(self) -> bool {
+        self.quantity.is_zero()
+    }
+}
+
 impl UsageFold {
     /// Nothing used yet.
     pub const fn of(tenant: TenantId, period: BillingPeriod) -> Self {
@@ -68,8 +75,8 @@ impl UsageFold {
         match event {
             usage::Event::Recorded(it) => {
                 self.expect_within(record)?;
-                let metered = Metered { at, as_recorded: it.clone(), correction: None };
-                self.recorded.insert(revision, metered);
+                let measured = Measured { at, as_recorded: it.clone(), correction: None };
+                self.recorded.insert(revision, measured);
             }
             usage::Event::GaugeSet(it) => {
                 self.expect_within(record)?;
@@ -100,20 +107,33 @@ impl UsageFold {
         recorded.chain(self.gauges.values().map(|it| &it.set.deployment)).flatten()
     }
 
+    /// What a producer measured itself: resources that records name, and the kinds they say. A void
+    /// record says nothing.
+    pub fn measured(&self) -> BTreeSet<(ResourceId, ResourceKind)> {
+        let recorded = self
+            .recorded
+            .values()
+            .map(|it| (&it.as_recorded.resource, &it.as_recorded.kind, it.correction));
+        let gauges = self.gauges.values().map(|it| (&it.set.resource, &it.set.kind, it.correction));
+        let counted = recorded.chain(gauges).filter(|it| it.2.is_none_or(|it| !it.is_void()));
+        counted.filter_map(|it| Some((it.0.clone()?, canonical_kind(it.1)))).collect()
+    }
+
     /// The usage as a price sees it at an instant: in base units, kinds by their one name, records
     /// in order of the log, then the hours of gauges.
     pub fn usage(&self, until: Timestamp) -> Result<Vec<Usage>, FactsError> {
         let stream = self.stream();
         let mut usage = Vec::with_capacity(self.recorded.len());
-        for (revision, metered) in &self.recorded {
-            let it = &metered.as_recorded;
-            let Some((stated, from)) = counted(&stream, *revision, it.quantity, metered.correction)
+        for (revision, measured) in &self.recorded {
+            let it = &measured.as_recorded;
+            let Some((stated, from)) =
+                counted(&stream, *revision, it.quantity, measured.correction)
             else {
                 continue;
             };
             let quantity = in_base_units(it, stated, *revision)?;
             usage.push(Usage {
-                at: metered.at,
+                at: measured.at,
                 deployment: it.deployment.clone(),
                 kind: canonical_kind(&it.kind),
                 quantity,
@@ -189,7 +209,7 @@ fn counted(
     let mut from = Sources::one(stream.clone(), revision);
     let Some(correction) = correction else { return Some((recorded, from)) };
     from.extend(&Sources::one(stream.clone(), correction.revision));
-    (!correction.quantity.is_zero()).then_some((correction.quantity, from))
+    (!correction.is_void()).then_some((correction.quantity, from))
 }
 
 fn in_base_units(

@@ -6,7 +6,7 @@ use super::Place;
 use crate::event::Event;
 use crate::event::inventory::{self, Deletion, Fields, Snapshot};
 use crate::fold::{FoldError, FoldProblem, Reached};
-use crate::id::{Label, ResourceId, ResourceKind, SyncId, TenantId};
+use crate::id::{FieldName, Label, ResourceId, ResourceKind, SyncId, TenantId};
 use crate::log::{Position, Record};
 use crate::stream::Stream;
 use crate::time::Timestamp;
@@ -65,6 +65,8 @@ pub struct Spec {
     pub recorded: Place,
     /// Every field that is held to something.
     pub fields: Fields,
+    /// The field whose live value made this version, where one was accepted.
+    pub accepted: Option<FieldName>,
 }
 
 /// An interval in which it lived.
@@ -128,14 +130,14 @@ impl ResourceFold {
                 self.deletions.push((place, it.evidence));
                 self.standing = 0;
             }
-            inventory::Event::SpecRecorded(it) => self.hold(place, it.fields.clone()),
+            inventory::Event::SpecRecorded(it) => self.hold(place, it.fields.clone(), None),
             inventory::Event::DriftAccepted(it) => {
                 let Some(spec) = self.specs.last() else {
                     return contradiction(FoldProblem::NotBegun);
                 };
                 let mut fields = spec.fields.clone();
                 fields.insert(it.field.clone(), it.live.clone());
-                self.hold(place, fields);
+                self.hold(place, fields, Some(it.field.clone()));
             }
             inventory::Event::ProjectSeen(_) | inventory::Event::ProjectAssigned(_) => {
                 return foreign();
@@ -149,9 +151,9 @@ impl ResourceFold {
         self.standing = 0;
     }
 
-    fn hold(&mut self, recorded: Place, fields: Fields) {
+    fn hold(&mut self, recorded: Place, fields: Fields, accepted: Option<FieldName>) {
         let version = self.spec_version().saturating_add(1);
-        self.specs.push(Spec { version, recorded, fields });
+        self.specs.push(Spec { version, recorded, fields, accepted });
     }
 
     /// How far it was folded.
@@ -179,6 +181,11 @@ impl ResourceFold {
         let mut sightings = self.sightings.iter().collect::<Vec<_>>();
         sightings.sort_by_key(|it| it.seen);
         sightings
+    }
+
+    /// Everything it was seen as, in the order recorded.
+    pub(super) fn recorded_sightings(&self) -> &[Sighting] {
+        &self.sightings
     }
 
     /// What it was last seen as.
@@ -257,7 +264,7 @@ impl ResourceFold {
         self.owner_at(Timestamp::MAX)?.tenant.as_ref()
     }
 
-    /// Every spec there was; the last one holds.
+    /// Every spec there was; the last one recorded holds, whenever it is said to have occurred.
     pub fn specs(&self) -> &[Spec] {
         &self.specs
     }
@@ -270,6 +277,14 @@ impl ResourceFold {
     /// The version of what it should be; 0 where nothing was ever said.
     pub fn spec_version(&self) -> u32 {
         self.spec().map_or(0, |it| it.version)
+    }
+
+    /// When it was last heard of by a listing or a report, seen or missed.
+    pub fn last_observed(&self) -> Option<Timestamp> {
+        let seen = self.sightings.iter().map(|it| it.seen.at);
+        let missed = self.strikes.iter().map(|it| it.missed.at);
+        let gone = self.deletions.iter().map(|(place, _)| place.at);
+        seen.chain(missed).chain(gone).max()
     }
 
     fn stream(&self) -> Stream {

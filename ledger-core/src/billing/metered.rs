@@ -1,0 +1,108 @@
+//! The hours that the ledger meters itself: of each resource, while it lived and was linked.
+//!
+//! To the second and below, never rounded: an hour is a ratio until a line is rounded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::catalog::CatalogFold;
+use super::deployment::DeploymentFold;
+use crate::id::{DeploymentId, ResourceId, ResourceKind};
+use crate::inventory::{Link, ResourceFold, holds, hours, stretches};
+use crate::money::Ratio;
+use crate::price::{Sources, Usage};
+use crate::time::{BillingPeriod, Timestamp};
+
+/// A stretch of time in which a resource yielded hours of a kind for a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metered {
+    /// Which resource.
+    pub resource: ResourceId,
+    /// For which deployment.
+    pub deployment: DeploymentId,
+    /// What its hours count as.
+    pub kind: ResourceKind,
+    /// The first instant.
+    pub since: Timestamp,
+    /// The first instant after it.
+    pub to: Timestamp,
+    /// The link, the life, what ended them, and what maps the type to the kind.
+    pub from: Sources,
+}
+
+impl Metered {
+    /// How long it is, in hours, exactly.
+    pub fn hours(&self) -> Ratio {
+        hours(self.since, self.to)
+    }
+}
+
+/// What resources yielded between two instants, by resource, then kind, then time. No two stretches
+/// of one resource and kind overlap, whichever deployments they are of.
+pub fn metered<'a>(
+    catalog: &CatalogFold,
+    deployments: impl IntoIterator<Item = &'a DeploymentFold>,
+    resources: &BTreeMap<ResourceId, ResourceFold>,
+    from: Timestamp,
+    to: Timestamp,
+) -> Vec<Metered> {
+    let mut links = BTreeMap::<&ResourceId, Vec<(DeploymentId, &Link)>>::new();
+    for deployment in deployments {
+        for link in deployment.links() {
+            links.entry(&link.resource).or_default().push((deployment.id(), link));
+        }
+    }
+    let mut metered = Vec::new();
+    for (id, links) in links {
+        let Some(resource) = resources.get(id) else { continue };
+        let Some(resource_type) = resource.resource_type() else { continue };
+        let stretches = stretches(resource, &holds(links.iter().map(|(id, link)| (id, *link))));
+        for (kind, mapped) in catalog.yields(&id.provider, resource_type) {
+            for stretch in &stretches {
+                let Some((since, end)) = stretch.within(from, to) else { continue };
+                let mut sources = stretch.sources(end);
+                sources.extend(&mapped);
+                metered.push(Metered {
+                    resource: id.clone(),
+                    deployment: stretch.hold.deployment.clone(),
+                    kind: kind.clone(),
+                    since,
+                    to: end,
+                    from: sources,
+                });
+            }
+        }
+    }
+    metered
+}
+
+/// Metered hours as usage, day by day, because a day may begin another run; without those that a
+/// producer has `replaced`.
+pub(super) fn as_usage(
+    metered: Vec<Metered>,
+    replaced: &BTreeSet<(ResourceId, ResourceKind)>,
+    period: BillingPeriod,
+) -> Vec<Usage> {
+    let mut usage = Vec::new();
+    for it in metered {
+        let what = (it.resource.clone(), it.kind.clone());
+        if replaced.contains(&what) {
+            continue;
+        }
+        for day in period.each_day() {
+            let since = day.starts_at().max(it.since);
+            let to = day.ends_at().unwrap_or(Timestamp::MAX).min(it.to);
+            if since < to {
+                usage.push(Usage {
+                    at: since,
+                    deployment: Some(it.deployment.slug.clone()),
+                    kind: it.kind.clone(),
+                    quantity: hours(since, to),
+                    category: None,
+                    resource: Some(it.resource.clone()),
+                    from: it.from.clone(),
+                });
+            }
+        }
+    }
+    usage
+}
