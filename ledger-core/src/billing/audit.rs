@@ -164,9 +164,9 @@ pub enum AuditError {
 }
 
 /// Audits an issued document: an invoice with all it adjusts, or a note. `read` gives a stream from
-/// its first record on, `documented` are the periods for which the tenant has documents. The
-/// deployments that its lines or its usage name are looked at by themselves; any others that are
-/// given must have been without a charge.
+/// its first record on, `documented` are the periods for which the tenant has documents.
+/// `deployments` are all of the tenant's: one without a line of its own may have ended another's
+/// link to a resource. Those that lines or usage name are looked at by themselves.
 pub fn audit(
     tenant: &TenantId,
     period: BillingPeriod,

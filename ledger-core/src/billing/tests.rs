@@ -19,6 +19,7 @@ mod adjusting;
 mod answers;
 mod asks;
 mod audits;
+mod metered;
 mod posted;
 mod process;
 mod properties;
