@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use super::{account::Account, catalog::Offers, deployment::Deployment};
+use super::{account::Account, catalog::Offers, deployment::Deployment, operation::Operation};
 use crate::catalog::Catalog;
 use crate::event::Event;
 use crate::fold::FoldError;
@@ -35,6 +35,14 @@ impl Folded for Deployment {
     }
 }
 
+impl Folded for Operation {
+    const STREAM: &str = "operation-op-1";
+
+    fn after(self, record: &Record) -> Result<Self, FoldError> {
+        self.fold(record)
+    }
+}
+
 impl Folded for Offers {
     const STREAM: &str = "catalog";
 
@@ -50,13 +58,13 @@ pub(super) struct Script<S> {
     pub(super) at: Timestamp,
     pub(super) role: Role,
     pub(super) key: Option<Key>,
-    revision: u64,
+    told: Vec<Event>,
 }
 
 impl<S: Folded> Script<S> {
     pub(super) fn new() -> Self {
         let at = "2026-04-01T00:00:00Z".parse().unwrap();
-        Self { state: S::default(), at, role: Role::Operator, key: None, revision: 0 }
+        Self { state: S::default(), at, role: Role::Operator, key: None, told: Vec::new() }
     }
 
     /// Records what was decided; answers how many events that were.
@@ -72,7 +80,7 @@ impl<S: Folded> Script<S> {
     pub(super) fn record(&mut self, event: Event) {
         let record = self.next(event);
         self.state = self.state.clone().after(&record).unwrap();
-        self.revision += 1;
+        self.told.push(record.event);
     }
 
     /// Records it where the history allows it.
@@ -80,7 +88,7 @@ impl<S: Folded> Script<S> {
         let record = self.next(event);
         if let Ok(state) = self.state.clone().after(&record) {
             self.state = state;
-            self.revision += 1;
+            self.told.push(record.event);
         }
     }
 
@@ -94,9 +102,9 @@ impl<S: Folded> Script<S> {
         let stream: Stream = S::STREAM.parse().unwrap();
         assert!(event.belongs_in(&stream), "{} in {stream}", event.wire_name());
         Record {
-            position: Position::new(self.revision + 1),
+            position: Position::new(self.revision().get() + 1),
             stream,
-            revision: Revision::new(self.revision),
+            revision: self.revision(),
             id: EventId::from_bytes([0; 16]),
             occurred_at: self.at,
             recorded_at: self.at,
@@ -110,8 +118,13 @@ impl<S: Folded> Script<S> {
     }
 
     /// The place that the next record gets.
-    pub(super) const fn revision(&self) -> Revision {
-        Revision::new(self.revision)
+    pub(super) fn revision(&self) -> Revision {
+        Revision::new(u64::try_from(self.told.len()).unwrap())
+    }
+
+    /// Everything recorded.
+    pub(super) fn told(&self) -> &[Event] {
+        &self.told
     }
 
     pub(super) fn pass(&mut self, seconds: i64) {
