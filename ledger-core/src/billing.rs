@@ -6,6 +6,7 @@
 
 mod adjust;
 mod audit;
+mod billed;
 mod books;
 mod catalog;
 mod concession;
@@ -24,6 +25,9 @@ mod tenant;
 mod usage;
 
 pub use audit::{AuditError, Difference, Found, LinePart, Quote, Verdict, audit};
+pub use billed::{
+    BillingDrift, Counted, Counter, billed_hours, billing_drift, counted_by_producers,
+};
 pub use books::{Books, Composed};
 pub use catalog::CatalogFold;
 pub use deployment::DeploymentFold;

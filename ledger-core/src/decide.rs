@@ -16,6 +16,7 @@ pub mod bill;
 pub mod catalog;
 pub mod deployment;
 pub mod inventory;
+pub mod operation;
 pub mod payment;
 pub mod provider;
 pub mod repair;

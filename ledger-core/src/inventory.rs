@@ -12,7 +12,7 @@ mod resource;
 
 pub(crate) use drift::is_same_snapshot;
 pub use drift::{Drift, DriftStatus, is_alike, live_value};
-pub use hold::{Hold, Link, Stretch, holds, hours, stretches};
+pub use hold::{Hold, Link, Stretch, counts_hours, holds, hours, stretches};
 pub use project::{Assignment, ProjectFold};
 pub use resource::{Life, Owner, ResourceFold, Sighting, Spec, Strike};
 

@@ -12,6 +12,7 @@ use crate::event::catalog::ProductMapped;
 use crate::event::{Event, catalog};
 use crate::fold::{FoldError, Reached};
 use crate::id::{AddonCode, Label, PlanCode, Provider, ResourceKind};
+use crate::inventory::counts_hours;
 use crate::log::{Position, Record, Revision};
 use crate::price::{EffectivePrice, Sources};
 use crate::stream::Stream;
@@ -146,11 +147,6 @@ impl CatalogFold {
         }
         kinds
     }
-}
-
-/// Whether a kind is hours of a thing, which its name says: `droplet_hours`, `vm_hour`.
-fn counts_hours(kind: &ResourceKind) -> bool {
-    matches!(kind.as_str().rsplit('_').next(), Some("hour" | "hours"))
 }
 
 /// A shared value is stored as the value.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Life, Place, ResourceFold};
-use crate::id::{DeploymentId, ResourceId};
+use crate::id::{DeploymentId, ResourceId, ResourceKind};
 use crate::money::Ratio;
 use crate::price::Sources;
 use crate::stream::Stream;
@@ -129,6 +129,11 @@ impl Stretch {
 pub fn hours(from: Timestamp, to: Timestamp) -> Ratio {
     let micros = i128::from(to.micros_since(from).max(0));
     Ratio::new(micros, HOUR_MICROS).expect("microseconds over an hour fit")
+}
+
+/// Whether a kind is hours of a thing, which its name says: `droplet_hours`, `vm_hour`.
+pub fn counts_hours(kind: &ResourceKind) -> bool {
+    matches!(kind.as_str().rsplit('_').next(), Some("hour" | "hours"))
 }
 
 fn stream_of(deployment: &DeploymentId) -> Stream {

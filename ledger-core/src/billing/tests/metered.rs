@@ -9,9 +9,10 @@ use crate::event::deployment::{ResourceLinked, ResourceUnlinked};
 use crate::event::inventory::{
     Deletion, ResourceDeleted, ResourceDiscovered, ResourceRestored, Snapshot,
 };
+use crate::event::provider::{BillLine, LineClass};
 use crate::id::{ResourceId, ResourceKind};
 use crate::inventory::ResourceFold;
-use crate::money::Ratio;
+use crate::money::{Money, Ratio};
 use crate::price::Usage;
 use crate::testing;
 
@@ -262,6 +263,68 @@ fn an_invoice_of_metered_hours_is_audited_by_the_streams_it_names() {
     records[0].occurred_at = at("2026-04-10");
     let verdict = ledger.audit("acme", "2026-04").unwrap();
     assert!(verdict.to_string().contains("line 2 differs in quantity"), "{verdict}");
+}
+
+fn bill_line(quantity: Option<&str>, unit: &str) -> BillLine {
+    BillLine {
+        row: 1,
+        product: parsed("Droplets"),
+        group: None,
+        description: parsed("web-1 (s-1vcpu-1gb)"),
+        category: None,
+        class: LineClass::Charge,
+        quantity: quantity.map(parsed),
+        unit: Some(parsed(unit)),
+        starts_at: at("2026-04-01"),
+        ends_at: at("2026-04-02T00:00:30Z"),
+        amount: Money::parse("6.00", Currency::USD).unwrap(),
+        project: None,
+        resource: None,
+    }
+}
+
+#[test]
+fn a_bill_counts_its_hours_or_lasts_them() {
+    assert_eq!(billed_hours(&bill_line(Some("446.5"), "Hours")), parsed("893/2"));
+    assert_eq!(billed_hours(&bill_line(Some("1"), "month")), parsed("2881/120"));
+    assert_eq!(billed_hours(&bill_line(None, "hour")), parsed("2881/120"));
+}
+
+#[test]
+fn what_was_counted_is_held_against_what_was_metered() {
+    let mut ledger = studio(3);
+    ledger.delete("3", "2026-04-02T00:30:00Z");
+    ledger.measured("2", "2026-04-20", "droplet_hours", "700");
+    ledger.measured("2", "2026-04-20", "bandwidth_gb", "5");
+    ledger.measured("9", "2026-04-20", "droplet_hours", "1");
+    let basis = ledger.basis("acme", "2026-04");
+    let (from, to) = (at("2026-04-01"), at("2026-05-01"));
+    let metered = metered(&basis.catalog, basis.deployments.values(), &basis.resources, from, to);
+    let billed = |id: &str, hours: &str| Counted {
+        by: Counter::Provider,
+        resource: parsed(&format!("do.{id}")),
+        kind: parsed("droplet_hours"),
+        hours: parsed(hours),
+        from: crate::price::Sources::NONE,
+    };
+    let producers = counted_by_producers(&basis.usage, to).unwrap();
+    let drifts = |counted: Vec<Counted>| {
+        let drifts = billing_drift(&metered, &counted).unwrap();
+        let tell = |it: &BillingDrift| {
+            let part = if it.is_part_of_an_hour() { " in part of an hour" } else { "" };
+            format!("{} {:?} {}{part}", it.resource.id, it.by, it.difference)
+        };
+        drifts.iter().map(tell).collect::<Vec<_>>()
+    };
+    assert_eq!(drifts(producers.clone()), ["2 Producer -20", "9 Producer 1"]);
+    // Twice half a month is all of it, a floored hour is told apart, and what a bill leaves out is
+    // as missing as what it has too much.
+    let bill = vec![billed("1", "360"), billed("1", "360"), billed("3", "24"), billed("8", "4")];
+    let expected = ["2 Provider -720", "3 Provider -0.5 in part of an hour", "8 Provider 4"];
+    assert_eq!(drifts(bill.clone()), expected);
+    let expected = ["2 Provider -720", "2 Producer -20", "3 Provider -0.5 in part of an hour"];
+    assert_eq!(drifts([bill, producers].concat())[..3], expected);
+    assert_eq!(drifts(Vec::new()), [""; 0]);
 }
 
 /// Something that happens to one of two resources and one of two deployments.
