@@ -32,7 +32,7 @@ fn snapshot(resource_type: &str) -> Box<Snapshot> {
 }
 
 impl Ledger {
-    fn discover(&mut self, id: &str, when: &str, resource_type: &str) {
+    pub(super) fn discover(&mut self, id: &str, when: &str, resource_type: &str) {
         let discovered = ResourceDiscovered { snapshot: snapshot(resource_type), tenant: None };
         self.tell(&format!("resource-do.{id}"), when, discovered);
     }
@@ -47,7 +47,7 @@ impl Ledger {
         self.tell(&format!("resource-do.{id}"), when, deleted);
     }
 
-    fn link(&mut self, slug: &str, when: &str, id: &str) {
+    pub(super) fn link(&mut self, slug: &str, when: &str, id: &str) {
         let linked = ResourceLinked { resource: parsed(&format!("do.{id}")) };
         self.tell(&format!("deployment-acme.{slug}"), when, linked);
     }

@@ -146,7 +146,15 @@ proptest! {
         until in timestamp(),
     ) {
         let mut ledger = studio(Some("storage_50gb"), "2026-04-01");
-        let streams = ["catalog", "account-acme", "deployment-acme.shop", "usage-acme.2026-04"];
+        ledger.discover("1", "2026-04-02", "droplet");
+        ledger.link("shop", "2026-04-02", "1");
+        let streams = [
+            "catalog",
+            "account-acme",
+            "deployment-acme.shop",
+            "usage-acme.2026-04",
+            "resource-do.1",
+        ];
         for (event, occurred_at) in events {
             let stream = streams.into_iter().map(parsed::<Stream>).find(|it| event.belongs_in(it));
             let Some(stream) = stream else { continue };
