@@ -128,8 +128,8 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// Reads and folds catalog, account, usage, deployments and the resources linked to them. `read`
-    /// gives a stream from its first record on; a stream that does not exist has none. The
+    /// Reads and folds catalog, account, usage, deployments and the resources linked to them.
+    /// `read` gives a stream from its first record on; a stream that does not exist has none. The
     /// deployments that usage names are added to those given, which are all of the tenant's.
     pub fn gather(
         tenant: &TenantId,

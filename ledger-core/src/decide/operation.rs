@@ -417,13 +417,17 @@ pub enum OperationRefusal {
         due: StepName,
     },
     /// The step has to be started first, or goes the other way.
-    #[error("step {step} is to be {} and has to be started first", if *is_undoing { "undone" } else { "done" })]
+    #[error("step {step} is to be {} and has to be started first", way(*is_undoing))]
     ReportUnfit {
         /// Which.
         step: StepName,
         /// Whether it is being undone.
         is_undoing: bool,
     },
+}
+
+const fn way(is_undoing: bool) -> &'static str {
+    if is_undoing { "undone" } else { "done" }
 }
 
 impl Refusal for OperationRefusal {

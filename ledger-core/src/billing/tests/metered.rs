@@ -392,18 +392,21 @@ fn holder(turns: &[(Turn, i64)], id: usize, number: i64) -> Option<usize> {
     let mut said = Vec::new();
     let mut links: Vec<(usize, i64, bool)> = Vec::new();
     for (place, (turn, at)) in turns.iter().enumerate() {
+        let (Turn::Link(_, of) | Turn::Unlink(_, of) | Turn::Begin(of) | Turn::End(of)) = *turn;
+        if of != id {
+            continue;
+        }
         match *turn {
-            Turn::Link(slug, of) if of == id => {
+            Turn::Link(slug, _) => {
                 links.push((slug, *at, true));
-                said.push((*at, place, Turn::Link(slug, of)));
+                said.push((*at, place, *turn));
             }
-            Turn::Unlink(slug, of) if of == id => {
+            Turn::Unlink(slug, _) => {
                 let link = links.iter_mut().rfind(|it| it.0 == slug && it.2).unwrap();
                 link.2 = false;
-                said.push(((*at).max(link.1), place, Turn::Unlink(slug, of)));
+                said.push(((*at).max(link.1), place, *turn));
             }
-            Turn::Begin(of) | Turn::End(of) if of == id => said.push((*at, place, *turn)),
-            _ => (),
+            Turn::Begin(_) | Turn::End(_) => said.push((*at, place, *turn)),
         }
     }
     said.sort_by_key(|it| (it.0, it.1));

@@ -202,23 +202,27 @@ fn name_of(place: usize) -> String {
 impl Script<Operation> {
     /// How often a step failed, one way or the other.
     fn failures(&self, name: &StepName, is_undoing: bool) -> usize {
-        let is_failure = |it: &&event::Event| matches!(it, event::Event::Operation(Event::StepFailed(it)) if it.step == *name);
-        let failures = self.told().iter().filter(is_failure).count();
+        let failures = self.events().filter(|it| is_failure(it, name)).count();
         // What was done in the end may have failed before; that is no failure of its undoing.
         if is_undoing { failures - self.failed_doing(name) } else { failures }
     }
 
     fn failed_doing(&self, name: &StepName) -> usize {
-        let mut failures = 0;
-        for it in self.told() {
-            match it {
-                event::Event::Operation(Event::StepFailed(it)) if it.step == *name => failures += 1,
-                event::Event::Operation(Event::StepCompleted(it)) if it.step == *name => break,
-                _ => (),
-            }
-        }
-        failures
+        let is_done = |it: &&Event| matches!(it, Event::StepCompleted(it) if it.step == *name);
+        let doing = self.events().take_while(|it| !is_done(it));
+        doing.filter(|it| is_failure(it, name)).count()
     }
+
+    fn events(&self) -> impl Iterator<Item = &Event> {
+        self.told().iter().map(|it| {
+            let event::Event::Operation(it) = it else { unreachable!("all are of it") };
+            it
+        })
+    }
+}
+
+fn is_failure(event: &Event, name: &StepName) -> bool {
+    matches!(event, Event::StepFailed(it) if it.step == *name)
 }
 
 /// A worker without a memory: all it knows is what is due and what was said last.
@@ -308,13 +312,19 @@ proptest! {
                     given_up |= is_lost && is_turned;
                     is_turned |= is_lost;
                 }
-                _ => (),
+                Event::Requested(_)
+                | Event::Finished(_)
+                | Event::RepairProposed(_)
+                | Event::RepairApplied(_)
+                | Event::RepairSkipped(_) => (),
             }
         }
         for (fate, starts) in fates.iter().zip(starts) {
             prop_assert!(fate.safe || (starts[0] <= 1 && starts[1] <= 1));
         }
-        let undoable = |it: &&StepName| command.steps.iter().any(|s| s.name == **it && s.compensated);
+        let undoable = |it: &&StepName| {
+            command.steps.iter().any(|step| step.name == **it && step.compensated)
+        };
         let due_back = completed.iter().filter(undoable).rev().cloned().collect::<Vec<_>>();
         let ending = resumed.due();
         match (is_turned, is_teardown) {
