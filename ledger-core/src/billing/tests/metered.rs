@@ -252,8 +252,8 @@ fn other_types_yield_what_their_products_are_mapped_to() {
 fn an_invoice_of_metered_hours_is_audited_by_the_streams_it_names() {
     let mut ledger = studio(3);
     ledger.roll_up("acme", "2026-04");
-    let explained = explain(&ledger.issued("acme", "2026-04"), &ledger.basis("acme", "2026-04"));
-    let told = explained.unwrap().to_string();
+    let issued = ledger.issued("acme", "2026-04");
+    let told = ledger.explain(("acme", "2026-04"), &issued).to_string();
     assert!(told.contains("used = 2160 [deployment-acme.shop 2-4, resource-do.1 0"), "{told}");
     // What comes later is no part of what was issued.
     ledger.unlink("shop", "2026-04-15", "2");
