@@ -52,6 +52,9 @@ impl std::fmt::Debug for App {
     }
 }
 
+/// The fold of a stream, and where its last record is; `None`: it has none.
+type Newest<S> = (Arc<S>, Option<(Revision, Position)>);
+
 /// Who asks for what, and by which name a repeat is known.
 #[derive(Debug, Clone)]
 pub(crate) struct Command {
@@ -166,10 +169,7 @@ impl App {
     }
 
     /// The fold of a stream up to its head, and where the head is.
-    fn newest_state<S: State>(
-        &self,
-        stream: &Stream,
-    ) -> Result<(Arc<S>, Option<(Revision, Position)>), ApiError> {
+    fn newest_state<S: State>(&self, stream: &Stream) -> Result<Newest<S>, ApiError> {
         let kept = {
             let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
             states.get(stream).cloned()
@@ -184,7 +184,7 @@ impl App {
         for record in self.log.read_stream(stream, ReadStream::Forwards(next))? {
             let record = record?;
             let before =
-                grown.take().unwrap_or_else(|| kept.as_deref().map(S::clone).unwrap_or_default());
+                grown.take().unwrap_or_else(|| kept.as_deref().cloned().unwrap_or_default());
             reached = Some((record.revision, record.position));
             grown = Some(before.take(&record)?);
         }

@@ -229,15 +229,12 @@ proptest! {
         let records = records(&history);
         let mut plain: BTreeMap<u64, i64> = BTreeMap::new();
         for (revision, (record, (_, amount))) in (0_u64..).zip(records.iter().zip(&history)) {
-            match &record.event {
-                Event::Usage(usage::Event::Corrected(it)) => {
-                    if let Some(amount_before) = plain.get_mut(&it.record.get()) {
-                        *amount_before = i64::from(*amount);
-                    }
+            if let Event::Usage(usage::Event::Corrected(it)) = &record.event {
+                if let Some(amount_before) = plain.get_mut(&it.record.get()) {
+                    *amount_before = i64::from(*amount);
                 }
-                _ => {
-                    plain.insert(revision, i64::from(*amount));
-                }
+            } else {
+                plain.insert(revision, i64::from(*amount));
             }
         }
         let replay = Replay::<UsageView>::of(&records).unwrap();

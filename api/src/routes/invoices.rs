@@ -329,9 +329,12 @@ fn changed(
     let slugs = app.slugs_of(&found.tenant, app.log.head())?;
     let terms = app.terms(caller.principal.actor());
     let of = (&found.tenant, found.period);
-    let ended = app.run_errand(&terms, of, &slugs, ask)?.map_err(|error| match error {
-        IssueError::Refused(refusal) => ApiError::refused(&*refusal, Map::new()),
-        other => ApiError::internal(&other),
+    let ended = app.run_errand(&terms, of, &slugs, ask)?.map_err(|error| {
+        if let IssueError::Refused(refusal) = &error {
+            ApiError::refused(&**refusal, Map::new())
+        } else {
+            ApiError::internal(&error)
+        }
     })?;
     let named = match &ended {
         Ended::Issued(number) | Ended::Voided(number) | Ended::WrittenOff(number) => number,
