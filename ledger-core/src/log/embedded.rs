@@ -420,9 +420,9 @@ impl Inner {
         pending
     }
 
-    /// Takes what waits, up to those who are still expected. They were answered with the group
-    /// before, and come back with their next append within less time than a sync takes: one sync
-    /// then serves them all. A lone append is never held.
+    /// Takes all that waits, and gives those who are still expected a moment. They were answered
+    /// with the group before, and come back with their next append within less time than a sync
+    /// takes: one sync then serves them all. A lone append is never held.
     fn gather(&self, jobs: &mut Vec<Job>, expected: usize) -> bool {
         let mut quiet = 0;
         while self.queued.load(Ordering::Acquire) == 0 {
