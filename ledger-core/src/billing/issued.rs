@@ -124,9 +124,10 @@ impl IssuedDocument {
         matches!(self.state(), State::Open | State::PartlyPaid)
     }
 
-    /// Whether no money and no credit had to do with it.
+    /// Whether no money and no credit had to do with it. Credit is asked for by itself: money can
+    /// even out what an invoice below zero gave.
     pub fn is_untouched(&self) -> bool {
-        self.paid.is_zero() && self.credited.is_zero() && self.settled.is_zero()
+        [self.paid, self.credit_applied, self.credited, self.settled].iter().all(|it| it.is_zero())
     }
 
     /// Whether it is an amount that an operator gave back: that concerns no price, so no later

@@ -388,6 +388,18 @@ fn usage_of(amount: Money, reached: u64) -> CreditDrawn {
     CreditDrawn { amount, lots: Vec::new(), purpose }
 }
 
+#[test]
+fn money_that_evens_out_what_an_invoice_gave_keeps_it_from_being_voided() {
+    let mut world = World::new();
+    world.issue(aud("-3.29"), aud("0"));
+    let invoice = |world: &World| world.invoice.standing().cloned().unwrap();
+    let number = invoice(&world).document.number;
+    let payment = PaymentSource::Operator { reference: parsed("bank") };
+    world.happen(INVOICE, PaymentApplied { number, amount: aud("3.29"), payment });
+    assert!(invoice(&world).paid.is_zero());
+    assert!(!invoice(&world).is_untouched());
+}
+
 proptest! {
     #![proptest_config(cases(10_000))]
 
