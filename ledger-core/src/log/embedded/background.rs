@@ -231,25 +231,20 @@ fn seal_tail(shared: &Shared, tail: &Tail) -> Result<SealedSegment, Failure> {
 
 /// A whole raw segment in memory, verified.
 struct RawSegment {
-    batches: Vec<FrameBatch>,
+    frames: FrameBatch,
     names: Names,
     events: u32,
 }
 
 impl RawSegment {
     fn read(tail: &Tail) -> Result<Self, Failure> {
-        let mut batches = Vec::new();
-        let mut from = tail.first_position;
-        loop {
-            let read = frame_reader::read_frames(tail, from, u64::MAX - 1).map_err(|error| {
-                Failure { what: "read", path: tail.path.clone(), source: io::Error::other(error) }
-            })?;
-            let Some(batch) = read else { break };
-            from = batch.end_position();
-            batches.push(batch);
-        }
+        let frames = frame_reader::read_whole(tail).map_err(|error| Failure {
+            what: "read",
+            path: tail.path.clone(),
+            source: io::Error::other(error),
+        })?;
         let index = tail.read();
-        Ok(Self { batches, names: index.names.clone(), events: index.events() })
+        Ok(Self { frames, names: index.names.clone(), events: index.events() })
     }
 
     fn facts(&self, shared: &Shared, tail: &Tail) -> Facts {
@@ -268,7 +263,7 @@ impl RawSegment {
 
     /// Its records in order. The rows were decoded when they were indexed, so none is lost here.
     fn records(&self) -> impl Iterator<Item = RawRecord<'_>> + Clone {
-        self.batches.iter().flat_map(FrameBatch::iter).flat_map(|(frame, payload)| {
+        self.frames.iter().flat_map(|(frame, payload)| {
             Rows::new(payload, frame.base()).filter_map(|row| match row {
                 Ok(Entry::Event(record)) => Some(record),
                 Ok(Entry::Name(_)) | Err(_) => None,

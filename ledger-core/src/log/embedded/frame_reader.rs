@@ -29,11 +29,6 @@ impl FrameBatch {
             (*frame, self.bytes.get(payload..end).unwrap_or_default())
         })
     }
-
-    /// The position after the last event in it.
-    pub(crate) fn end_position(&self) -> u64 {
-        self.frames.last().map_or(0, TailFrame::end_position)
-    }
 }
 
 /// Reads frames from the one that holds `from` on, at least one, none past `upto`.
@@ -56,17 +51,29 @@ pub(crate) fn read_frames(
             .copied()
             .collect()
     };
-    let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(None) };
-    let bytes = last.offset.saturating_add(last.frame_bytes()).saturating_sub(first.offset);
-    let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(0)];
-    read_exact_at(&*tail.file, &mut buffer, first.offset)
-        .map_err(|error| ReadError::Io { file: tail.path.clone(), what: error.to_string() })?;
-    let batch = FrameBatch { bytes: buffer, frames };
-    batch.check(tail)?;
-    Ok(Some(batch))
+    if frames.is_empty() { Ok(None) } else { FrameBatch::read(tail, frames).map(Some) }
+}
+
+/// Reads every frame at once: memory in one piece goes back to the system as one.
+pub(crate) fn read_whole(tail: &Tail) -> Result<FrameBatch, ReadError> {
+    let frames = tail.read().frames().to_vec();
+    FrameBatch::read(tail, frames)
 }
 
 impl FrameBatch {
+    /// Frames that follow one another.
+    fn read(tail: &Tail, frames: Vec<TailFrame>) -> Result<Self, ReadError> {
+        let begin = frames.first().map_or(0, |frame| frame.offset);
+        let end = frames.last().map_or(0, |it| it.offset.saturating_add(it.frame_bytes()));
+        let bytes = usize::try_from(end.saturating_sub(begin)).unwrap_or(0);
+        let mut bytes = vec![0; bytes];
+        read_exact_at(&*tail.file, &mut bytes, begin)
+            .map_err(|error| ReadError::Io { file: tail.path.clone(), what: error.to_string() })?;
+        let batch = Self { bytes, frames };
+        batch.check(tail)?;
+        Ok(batch)
+    }
+
     fn check(&self, tail: &Tail) -> Result<(), ReadError> {
         let begin = self.frames.first().map_or(0, |frame| frame.offset);
         for (frame, payload) in self.iter() {
@@ -96,12 +103,7 @@ impl FrameBatch {
 /// Reads the one frame that holds a position.
 pub(crate) fn read_frame(tail: &Tail, position: u64) -> Result<Option<FrameBatch>, ReadError> {
     let Some(frame) = tail.read().frame_of(position) else { return Ok(None) };
-    let mut bytes = vec![0; usize::try_from(frame.frame_bytes()).unwrap_or(0)];
-    read_exact_at(&*tail.file, &mut bytes, frame.offset)
-        .map_err(|error| ReadError::Io { file: tail.path.clone(), what: error.to_string() })?;
-    let batch = FrameBatch { bytes, frames: vec![frame] };
-    batch.check(tail)?;
-    Ok(Some(batch))
+    FrameBatch::read(tail, vec![frame]).map(Some)
 }
 
 /// The record at a position.

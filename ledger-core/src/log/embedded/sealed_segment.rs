@@ -15,8 +15,31 @@ use super::spelled::Spelled;
 pub(crate) struct SealedSegment {
     sealed: Sealed,
     segment: u32,
-    /// Memory of the last point or stream read, used again by the next.
-    buffer: Mutex<Buffer>,
+}
+
+/// So many reads at one time find memory that is warm.
+const BUFFERS_KEPT: usize = 8;
+
+/// Memory of reads that are over: of the process, so that it does not grow with the segments.
+static BUFFERS: Mutex<Vec<Buffer>> = Mutex::new(Vec::new());
+
+/// Memory for one point or stream read; it is kept for the next.
+struct Borrowed(Buffer);
+
+impl Borrowed {
+    fn take() -> Self {
+        let kept = BUFFERS.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Self(kept.unwrap_or_default())
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        let mut kept = BUFFERS.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < BUFFERS_KEPT {
+            kept.push(std::mem::take(&mut self.0));
+        }
+    }
 }
 
 /// A whole segment in memory, in order of position.
@@ -41,7 +64,7 @@ impl Loaded {
 
 impl SealedSegment {
     pub(crate) fn new(sealed: Sealed, segment: u32) -> Self {
-        Self { sealed, segment, buffer: Mutex::new(Buffer::default()) }
+        Self { sealed, segment }
     }
 
     pub(crate) fn inner(&self) -> &Sealed {
@@ -108,8 +131,8 @@ impl SealedSegment {
 
     /// The record at a position.
     pub(crate) fn spelled_at(&self, position: u64) -> Result<Option<Spelled>, ReadError> {
-        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = self.sealed.record_at(position, &mut buffer);
+        let Borrowed(buffer) = &mut Borrowed::take();
+        let read = self.sealed.record_at(position, buffer);
         let Some(record) = read.map_err(|error| self.failed(error))? else { return Ok(None) };
         let names = self.names_for(record.stream)?;
         Ok(Spelled::new(&RawRecord { stream: 0, ..record }, &names))
@@ -146,10 +169,10 @@ impl SealedSegment {
         let Some(stream) = stream else { return Ok(()) };
         let mut names = self.sealed.names_but_streams().map_err(|error| self.failed(error))?;
         self.name(&mut names, name)?;
-        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Borrowed(buffer) = &mut Borrowed::take();
         let mut cursor = StreamCursor::forwards(&stream, revisions.start);
         loop {
-            let read = self.sealed.read_stream(&mut cursor, &mut buffer);
+            let read = self.sealed.read_stream(&mut cursor, buffer);
             if !read.map_err(|error| self.failed(error))? {
                 return Ok(());
             }
