@@ -124,10 +124,12 @@ impl Likeness {
             LineClass::Tax => 1,
             LineClass::Credit => 2,
         };
+        // What stands in brackets or below the first line is a size, a month, hours: not a name.
+        let first_line = line.description.as_str().lines().next().unwrap_or_default();
         let words = [
             folded(line.product.as_str()),
-            line.group.as_ref().map_or_else(String::new, |it| folded(it.as_str())),
-            folded(name_in(line.description.as_str())),
+            line.group.as_ref().map_or_else(String::new, |it| folded(name_in(it.as_str()))),
+            folded(name_in(first_line)),
             line.project.as_ref().map_or_else(String::new, |it| folded(it.as_str())),
         ];
         let resource = line.resource.as_ref().map(|it| it.as_str().to_owned());

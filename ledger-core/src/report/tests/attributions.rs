@@ -181,6 +181,25 @@ fn what_was_said_is_remembered_for_lines_like_it_in_later_months() {
 }
 
 #[test]
+fn the_month_in_a_group_and_the_hours_under_a_name_are_no_part_of_what_is_remembered() {
+    let mut world = World::new();
+    let described = |hours: &str| parsed(&format!("#5000001 \"lb-1\"\nNutzung: {hours} h"));
+    let mut march = bill_line(1, "Load Balancer", "lb-1", "5.39");
+    march.line.description = described("744");
+    march.line.group = Some(parsed("Cloud-Projekt \"Shared\" (01.03.2026 - 31.03.2026)"));
+    let mut april = march.clone();
+    april.line.description = described("720");
+    april.line.group = Some(parsed("Cloud-Projekt \"Shared\" (01.04.2026 - 30.04.2026)"));
+    (april.line.starts_at, april.line.ends_at) = (at("2026-05-01"), at("2026-06-01"));
+    april.id.bill = parsed("4712");
+    world.by_hand = vec![said(&march, CostOwner::Tenant(parsed("acme")), true, 5)];
+    world.lines = vec![march, april];
+    check(&world, &["acme 5.39", "acme 5.39"]);
+    world.lines[1].line.group = Some(parsed("Cloud-Projekt \"Other\" (01.04.2026 - 30.04.2026)"));
+    check(&world, &["acme 5.39", "Unknown 5.39"]);
+}
+
+#[test]
 fn what_was_said_of_a_former_reading_reaches_its_line_in_the_next() {
     let mut world = one_line("Spaces");
     let line = world.lines[0].clone();
