@@ -5,7 +5,7 @@
 //! are exact, as the events are; what the rounding of a line adds or drops is posted by name.
 //! Clearing accounts stand between two streams of one movement and are empty once both have spoken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::event::account::{CreditOrigin, DrawPurpose};
 use crate::event::invoice::{Document, Line, PaymentSource};
 use crate::event::{Event, account, enforcement, invoice, provider};
 use crate::fold::FoldError;
-use crate::id::{InvoiceNumber, PaymentRef, Provider, TenantId};
+use crate::id::{InvoiceNumber, LotId, PaymentRef, Provider, TenantId};
 use crate::log::{Position, Record, Revision};
 use crate::money::{Currency, Money, MoneyError};
 use crate::stream::Stream;
@@ -119,6 +119,8 @@ pub struct Journal {
     documents: BTreeMap<(TenantId, InvoiceNumber), Known>,
     carried: BTreeMap<InvoiceNumber, Vec<Line>>,
     suspense: BTreeMap<(Provider, PaymentRef), Money>,
+    /// The lots that payments of gateways made.
+    paid: BTreeSet<(TenantId, LotId)>,
     bills: BTreeMap<Stream, Vec<Money>>,
 }
 
@@ -197,7 +199,10 @@ impl Journal {
         match event {
             account::Event::CreditToppedUp(it) => {
                 let from = match it.origin {
-                    CreditOrigin::Payment { .. } => Account::Unallocated,
+                    CreditOrigin::Payment { .. } => {
+                        self.paid.insert((tenant.clone(), it.lot.clone()));
+                        Account::Unallocated
+                    }
                     CreditOrigin::Operator { .. } => Account::Cash,
                     CreditOrigin::CreditNote { .. } => Account::CreditGiven,
                 };
@@ -238,8 +243,10 @@ impl Journal {
             account::Event::CreditExpired(it) => {
                 Ok(Draft::between((Account::Credit, it.amount), (Account::ExpiredCredit, tenant)))
             }
-            // The gateway paid it back before, from what was its own account of the payment.
-            account::Event::CreditRefunded(it) if it.object.is_some() => {
+            // The gateway pays it back, and says so before or after: with that word the cash goes.
+            account::Event::CreditRefunded(it)
+                if it.object.is_some() || self.paid.contains(&(tenant.clone(), it.lot.clone())) =>
+            {
                 moved(it.amount, Account::Credit, Account::Unallocated)
             }
             account::Event::CreditRefunded(it) => {

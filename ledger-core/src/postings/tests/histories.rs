@@ -7,9 +7,10 @@ use super::*;
 use crate::billing::{InvoiceFold, IssuedDocument};
 use crate::decide::account::Account as Decided;
 use crate::event::account::{
-    CreditChargedBack, CreditDrawn, CreditToppedUp, Party, PlanPurchased, Settlement,
-    TenantRegistered,
+    CreditChargedBack, CreditDrawn, CreditRefunded, CreditToppedUp, Party, PlanPurchased,
+    Settlement, TenantRegistered,
 };
+use crate::event::enforcement::{PaymentFacts, PaymentRefunded, PaymentSucceeded};
 use crate::event::invoice::{
     CreditNoteIssued, DebitNoteIssued, Issued, LineKind, MarkedUncollectible, PaymentApplied,
     Provenance, Totals, Voided,
@@ -430,4 +431,48 @@ proptest! {
         let all = balances(&told.entries).unwrap();
         prop_assert_eq!(Money::sum(Currency::AUD, all.into_values()), Ok(aud("0")));
     }
+}
+
+#[test]
+fn what_is_paid_back_of_a_payment_leaves_the_cash_once() {
+    let paid = |notice: &str, amount: &str| PaymentFacts {
+        gateway: parsed("stripe"),
+        object: parsed("pi_1"),
+        notice: parsed(notice),
+        amount: aud(amount),
+        customer: None,
+        gateway_invoice: None,
+        invoice: None,
+    };
+    let top_up = |lot: &str, amount: &str, origin| CreditToppedUp {
+        lot: parsed(lot),
+        amount: aud(amount),
+        expires_at: None,
+        origin,
+    };
+    let refund = |lot: &str, amount: &str| CreditRefunded {
+        lot: parsed(lot),
+        requested: aud(amount),
+        amount: aud(amount),
+        object: None,
+        reason: parsed("asked for"),
+    };
+    let by_payment = CreditOrigin::Payment { gateway: parsed("stripe"), object: parsed("pi_1") };
+    let by_operator = CreditOrigin::Operator { reason: parsed("by bank") };
+    let mut told = Told::default();
+    let mut take = |event: Event| {
+        let record = told.record(ACCOUNT, event);
+        told.take(&record);
+        let of = |account| told.balance(account).amount_text();
+        format!("{} {} {}", of(Account::Cash), of(Account::Credit), of(Account::Unallocated))
+    };
+    take(PaymentSucceeded { payment: paid("evt_1", "30.00") }.into());
+    assert_eq!(take(top_up("a", "30.00", by_payment).into()), "30.00 -30.00 0.00");
+    // On its way until the gateway says that it went.
+    assert_eq!(take(refund("a", "10.00").into()), "30.00 -20.00 -10.00");
+    let went = PaymentRefunded { payment: paid("evt_2", "10.00") };
+    assert_eq!(take(went.into()), "20.00 -20.00 0.00");
+    // No gateway ever speaks of what came by bank.
+    assert_eq!(take(top_up("b", "5.00", by_operator).into()), "25.00 -25.00 0.00");
+    assert_eq!(take(refund("b", "5.00").into()), "20.00 -20.00 0.00");
 }
