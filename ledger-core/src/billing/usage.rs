@@ -146,6 +146,12 @@ impl UsageFold {
         Ok(usage)
     }
 
+    /// What producers reported, without the hours of gauges.
+    pub fn reported(&self) -> Result<Vec<Usage>, FactsError> {
+        // No gauge has counted anything by the first instant.
+        self.usage(self.period.starts_at())
+    }
+
     /// A gauge's value times the hours it stood, day by day, because a day may begin another run.
     fn add_gauges(&self, until: Timestamp, usage: &mut Vec<Usage>) -> Result<(), FactsError> {
         let stream = self.stream();

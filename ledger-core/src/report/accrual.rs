@@ -25,7 +25,8 @@ pub fn accrual(basis: &Basis, now: Timestamp) -> Result<Accrual, BasisError> {
     if now >= ends_at {
         return Ok(Accrual { projected: accrued.clone(), accrued });
     }
-    let projected = projected_facts(&basis.facts(now)?, basis.facts(ends_at)?, now);
+    let reported = basis.usage.reported()?;
+    let projected = projected_facts(&basis.facts(now)?, basis.facts(ends_at)?, &reported, now);
     let projected = price::price(&projected.map_err(price::PriceError::from)?)?;
     Ok(Accrual { accrued, projected })
 }
@@ -33,17 +34,20 @@ pub fn accrual(basis: &Basis, now: Timestamp) -> Result<Accrual, BasisError> {
 /// The facts of the whole period if everything goes on as it went until now.
 ///
 /// Days are charged as they stand now until the period ends. What measures itself (a gauge, a
-/// resource that lives) runs on at its last value, which is what `whole` holds. What producers
-/// report goes on at the pace it had since its deployment began, or since the period did: as much a
-/// second, added day by day, so that allowances, caps, tiers and ladders see it as usage. A largest
-/// or latest value, a count and a percentile stay what they are. Draws of prepaid credit and
-/// adjustments are not foretold.
-pub fn projected_facts(now: &Facts, whole: Facts, at: Timestamp) -> Result<Facts, ExactError> {
+/// resource that lives) runs on at its last value, which is what `whole` holds: what stands at zero
+/// or is gone adds nothing. What producers `reported` goes on at the pace it had since its
+/// deployment began, or since the period did: as much a second, added day by day, so that
+/// allowances, caps, tiers and ladders see it as usage. A largest or latest value, a count and a
+/// percentile stay what they are. Draws of prepaid credit and adjustments are not foretold.
+pub fn projected_facts(
+    now: &Facts,
+    whole: Facts,
+    reported: &[Usage],
+    at: Timestamp,
+) -> Result<Facts, ExactError> {
     let mut projected = whole;
-    let (so_far, by_itself) = (totals(&now.usage)?, totals(&projected.usage)?);
-    for (series, used) in so_far {
-        // A sum that the mere passing of time changes needs no pace.
-        if by_itself.get(&series) != Some(&used) || !adds_up(now, &series) {
+    for (series, used) in totals(reported)? {
+        if !adds_up(now, &series) {
             continue;
         }
         let elapsed = seconds(begun(now, series.deployment.as_ref(), at), at);

@@ -2,7 +2,7 @@
 
 use super::leaks::{deployment, usage};
 use super::*;
-use crate::price::{Facts, price};
+use crate::price::{Facts, Usage, price};
 
 /// Studio since March, looked at as the 11th of April begins: a third of the month is over.
 fn facts() -> Facts {
@@ -15,7 +15,13 @@ fn facts() -> Facts {
 /// The amounts of the lines if `now` goes on.
 #[track_caller]
 fn check(now: &Facts, whole: Facts, expected: &[&str]) {
-    let projected = projected_facts(now, whole, now.until).unwrap();
+    check_reported(now, whole, &now.usage, expected);
+}
+
+/// The same, where only this was reported.
+#[track_caller]
+fn check_reported(now: &Facts, whole: Facts, reported: &[Usage], expected: &[&str]) {
+    let projected = projected_facts(now, whole, reported, now.until).unwrap();
     let lines = price(&projected).unwrap().lines;
     let amounts = lines.iter().map(|it| it.line.amount.amount_text()).collect::<Vec<_>>();
     assert_eq!(amounts, expected);
@@ -59,7 +65,15 @@ fn what_measures_itself_runs_on_by_itself() {
     now.usage.push(usage("droplet_hours", "2026-04-01", Some("shop"), "1000"));
     let mut whole = whole_of(&now);
     whole.usage.push(usage("droplet_hours", "2026-04-11", Some("shop"), "800"));
-    check(&now, whole, &["50.00", "3.12"]);
+    check_reported(&now, whole, &[], &["50.00", "3.12"]);
+}
+
+#[test]
+fn what_measured_itself_and_is_gone_adds_nothing() {
+    let mut now = facts();
+    // Destroyed on the 10th: its hours are all there will be, whatever their pace was.
+    now.usage.push(usage("droplet_hours", "2026-04-01", Some("shop"), "1500"));
+    check_reported(&now, whole_of(&now), &[], &["50.00", "0.12"]);
 }
 
 #[test]
