@@ -209,10 +209,14 @@ fn price_overage(
     let quantity = in_units(billable.value, &size)?;
     let (unit_price, ladder) = match (&item.price, &bound.plan.ladder) {
         (PriceModel::PerUnit(price), ladder) => (Some(*price), ladder.as_ref()),
-        (PriceModel::Package { price, .. }, _) => (Some(*price), None),
-        (PriceModel::Graduated(_) | PriceModel::Volume(_) | PriceModel::Percentage(_), _) => {
-            (None, None)
-        }
+        // No price that the quantity could be multiplied by.
+        (
+            PriceModel::Package { .. }
+            | PriceModel::Graduated(_)
+            | PriceModel::Volume(_)
+            | PriceModel::Percentage(_),
+            _,
+        ) => (None, None),
     };
     // A value that is no sum of records has no units of which each was used at its own time.
     let ladder = ladder.filter(|_| item.aggregation == Aggregation::Sum).zip(unit_price);
