@@ -29,6 +29,7 @@ pub mod disk;
 pub mod events;
 pub mod explore;
 pub mod facts;
+pub mod folder;
 pub mod log;
 pub mod model;
 pub mod planted;

@@ -15,6 +15,7 @@ use ledger_core::log::keeper::{Keeper, Salting, StoredTiles, prove};
 use ledger_core::log::storage::{FileSystem, Storage};
 use ledger_core::log::{EventLog as _, Position};
 use ledger_core::proof::{Disclosure, NodeHash, ProofFile, VerifierKey};
+use ledger_core::testing::folder::{copy, files};
 use ledger_core::testing::log::ManualClock;
 use ledger_core::testing::model::Model;
 use ledger_core::testing::workload::{Workload, epoch};
@@ -149,27 +150,6 @@ fn verify(directory: &Path) -> (Option<i32>, String) {
     run(&[directory.to_str().unwrap()])
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-fn files(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files(&path, found) } else { found.push(path) }
-    }
-    found.sort();
-}
-
 #[test]
 fn the_second_verifier_agrees_about_real_ledgers() {
     if !has_python() {
@@ -247,8 +227,7 @@ fn the_second_verifier_sees_damage_in_every_file() {
     let sample = Sample::new(1);
     let directory = sample.directory.path().to_owned();
     sample.log.close().unwrap();
-    let mut all = Vec::new();
-    files(&directory, &mut all);
+    let all = files(&directory);
     let elsewhere = tempfile::tempdir().unwrap();
     let copied = elsewhere.path().join("copy");
     let mut seen = 0;
@@ -304,8 +283,7 @@ fn the_second_verifier_sees_a_rewritten_event() {
     let sample = Sample::new(2);
     let directory = sample.directory.path().to_owned();
     sample.log.close().unwrap();
-    let mut all = Vec::new();
-    files(&directory, &mut all);
+    let all = files(&directory);
     let last = all.iter().rfind(|it| it.extension().is_some_and(|it| it == "log")).unwrap();
     let mut bytes = std::fs::read(last).unwrap();
     // The last byte of the first frame's payload is the last byte of a body. With its sums made
@@ -336,8 +314,7 @@ fn the_second_verifier_misses_what_was_acknowledged_and_is_gone() {
     sample.log.close().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let copied = elsewhere.path().join("copy");
-    let mut all = Vec::new();
-    files(&directory.join("segments"), &mut all);
+    let all = files(&directory.join("segments"));
     let check = |what: &str, change: &dyn Fn(&Path), said_of_it: &str| {
         copy(&directory, &copied);
         // Without checkpoints, so that only the log itself can tell.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use ledger_core::log::embedded::{EmbeddedLog, Options};
 use ledger_core::log::storage::FileSystem;
 use ledger_core::log::{EventLog, Expected, NewEvent, Position, Record, Revision};
 use ledger_core::testing::cases;
+use ledger_core::testing::folder::{copy, files};
 use ledger_core::testing::log::{append, usage as recorded, usage_stream};
 use projections::replay::Replay;
 use projections::usage::{UsageKey, UsageRow, UsageView};
@@ -111,31 +112,6 @@ fn an_event_that_cannot_be_folded_stops_its_view_and_says_where() {
     let stopped = view.status().stopped.unwrap();
     assert!(stopped.contains(&format!("position {}", appended.position)), "{stopped}");
     assert_eq!(rows(views.path(), &log), replayed(&log), "the others go on");
-}
-
-/// The files below a directory.
-fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut dirs = vec![dir.to_owned()];
-    while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => dirs.push(path),
-                false => found.push(path),
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-fn copy(from: &Path, to: &Path) {
-    for file in files(from) {
-        let target = to.join(file.strip_prefix(from).unwrap());
-        fs::create_dir_all(target.parent().unwrap()).unwrap();
-        fs::copy(&file, target).unwrap();
-    }
 }
 
 /// Whatever a disk makes of a store, the rows are those of the log: at once, or after a rebuild.

@@ -218,19 +218,6 @@ pub(crate) fn aud(amount: &str) -> Money {
     serde_json::from_value(json!({"amount": amount, "currency": "AUD"})).unwrap()
 }
 
-pub(crate) fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 /// The segment files, in order.
 pub(crate) fn segments(directory: &Path, kind: &str) -> Vec<PathBuf> {
     let listed = std::fs::read_dir(directory.join("segments")).unwrap();

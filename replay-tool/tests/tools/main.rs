@@ -8,11 +8,12 @@ use std::path::Path;
 use std::process::Command;
 
 use ledger_core::event::invoice::Issued;
+use ledger_core::testing::folder::copy;
 use serde_json::{Value, json};
 
 mod ledger;
 
-use ledger::{Ledger, aud, copy, segments};
+use ledger::{Ledger, aud, segments};
 
 /// How a call ended.
 #[derive(Debug)]
