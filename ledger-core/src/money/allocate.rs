@@ -78,6 +78,9 @@ fn grow_first<N: std::ops::AddAssign + From<u8>>(parts: &mut [N], order: &[usize
 
 /// The weights as integers in the same proportions.
 fn integers(weights: &[Exact]) -> Result<Vec<u128>, ExactError> {
+    if weights.iter().any(|it| it.is_negative()) {
+        return Err(ExactError::NegativeWeight);
+    }
     let scale = weights.iter().map(|it| it.scale()).max().unwrap_or(0);
     let aligned = weights
         .iter()

@@ -26,6 +26,9 @@ pub enum ExactError {
     /// A division by nothing.
     #[error("a division by zero")]
     DivisionByZero,
+    /// A share by less than nothing.
+    #[error("a weight below zero")]
+    NegativeWeight,
 }
 
 /// An exact decimal number.

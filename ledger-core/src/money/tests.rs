@@ -146,11 +146,19 @@ fn shares_sum_to_their_whole_with_ties_to_the_earlier() {
     check("0.07", 2, &["0.5", "0.25", "0.25"], &["0.03", "0.02", "0.02"]);
     check("0.01", 2, &["0", "1", "1"], &["0", "0.01", "0"]);
     check("0", 2, &["3", "4"], &["0", "0"]);
+    // No decimals, three, four; and parts that get nothing in between.
+    check("5", 0, &["1", "1", "1"], &["2", "2", "1"]);
+    check("0.007", 3, &["1", "0", "1"], &["0.004", "0", "0.003"]);
+    check("-0.0005", 4, &["2", "1", "1"], &["-0.0003", "-0.0001", "-0.0001"]);
+    check("3", 0, &["0", "0", "0.001"], &["0", "0", "3"]);
     let nothing = allocate(exact("1"), 2, &[exact("0")]);
     assert_eq!(nothing, Err(ExactError::DivisionByZero));
     assert_eq!(allocate(exact("1"), 2, &[]), Err(ExactError::DivisionByZero));
     assert_eq!(allocate(exact("0.001"), 2, &[Exact::ONE]), Err(ExactError::TooFine));
-    assert!(allocate(exact("1"), 2, &[exact("-1"), exact("2")]).is_err());
+    for weights in [["-1", "2"], ["-1", "1"], ["-0.5", "0"]] {
+        let weights = weights.map(exact);
+        assert_eq!(allocate(exact("1"), 2, &weights), Err(ExactError::NegativeWeight));
+    }
 }
 
 #[test]
