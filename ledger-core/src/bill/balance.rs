@@ -81,6 +81,14 @@ mod tests {
             Some(("-5519.11", Some("57.03"), None)),
         );
         check(r#"{"account": {"balance": 0}}"#, Some(("0", None, None)));
+        // Credit with the provider, as each of them writes it.
+        check(
+            r#"{"month_to_date_balance": "-7.77", "account_balance": "-12.23",
+                "month_to_date_usage": "4.46", "generated_at": "2026-04-09T15:01:12Z"}"#,
+            Some(("-12.23", Some("4.46"), Some("2026-04-09T15:01:12Z"))),
+        );
+        check(r#"{"account": {"balance": -1.5E+2}}"#, Some(("-150", None, None)));
+        check(r#"{"account": {"balance": "-0.00"}}"#, Some(("0", None, None)));
         for bad in [
             r#"{"account": {"balance": "1,00"}}"#,
             r#"{"account": {"balance": null}}"#,

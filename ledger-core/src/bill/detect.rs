@@ -50,6 +50,9 @@ pub enum Instead {
     /// A report of AWS Cost Explorer: totals of groups, not the lines of a bill.
     #[error("it is a report of Cost Explorer, which has no lines")]
     CostExplorer,
+    /// Things that a provider has, or sizes that they may have: what a sync hands over.
+    #[error("it is a listing of what there is, which has no charges")]
+    Listing,
     /// Other JSON.
     #[error("it is JSON of another sort")]
     OtherJson,
@@ -138,6 +141,10 @@ fn broken(text: &[u8]) -> Format {
     if holds("\"start_date\"") { Format::VultrJson } else { Format::DigitalOceanJson }
 }
 
+/// The members in which interfaces list what there is.
+const LISTINGS: [&str; 6] =
+    ["droplets", "instances", "kubernetes_clusters", "projects", "sizes", "volumes"];
+
 fn instead_of_items(names: &[String]) -> Instead {
     let has = |name: &str| names.iter().any(|it| it == name);
     if has("pending_charges") {
@@ -150,6 +157,8 @@ fn instead_of_items(names: &[String]) -> Instead {
         Instead::Balance
     } else if has("ResultsByTime") {
         Instead::CostExplorer
+    } else if LISTINGS.into_iter().any(has) {
+        Instead::Listing
     } else if has("error") || has("errors") || (has("id") && has("message")) {
         Instead::ErrorBody
     } else {

@@ -68,10 +68,11 @@ impl<'a> Node<'a> {
                 (findings.count() == before).then_some(node)
             }
             Err(error) => {
-                let line = u32::try_from(error.line()).unwrap_or(u32::MAX);
+                let line = u32::try_from(error.line()).unwrap_or(u32::MAX).max(1);
+                let column = character(document, error.line(), error.column());
                 let said = error.to_string();
                 let what = said.split(" at line ").next().unwrap_or_default().to_owned();
-                findings.add(|| root(line, error.column()), Problem::Syntax { what });
+                findings.add(|| root(line, column), Problem::Syntax { what });
                 None
             }
         }
@@ -164,6 +165,15 @@ fn position(before: &str) -> (u32, usize) {
     let lines = before.bytes().filter(|it| *it == b'\n').count();
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     (u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1), column)
+}
+
+/// The character at which the parser stopped, from 1. It counts bytes, and before the first of a
+/// line it says 0.
+fn character(document: &str, line: usize, column: usize) -> usize {
+    let line = document.split('\n').nth(line.saturating_sub(1)).unwrap_or_default();
+    let before = line.bytes().take(column.saturating_sub(1));
+    let is_first = |it: &u8| *it & 0xc0 != 0x80;
+    before.filter(is_first).count() + 1
 }
 
 /// An object whose members are fields of a line.

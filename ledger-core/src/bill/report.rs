@@ -108,7 +108,10 @@ impl Layout {
         let Self { start, end, currency, cost, quantity, unit, .. } = *self;
         let either = [invoice, item_type].into_iter().flatten();
         let always = [product, description, project, resource, start, end, currency, cost];
-        either.chain(always).chain([quantity, unit]).collect()
+        let mut columns = either.chain(always).chain([quantity, unit]).collect::<Vec<_>>();
+        // A day that is both the start and the end is one column.
+        columns.dedup_by_key(|it| it.name);
+        columns
     }
 
     pub(super) fn table(&self, bytes: &[u8]) -> Draft {
