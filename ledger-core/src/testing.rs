@@ -34,6 +34,7 @@ pub mod log;
 pub mod model;
 pub mod planted;
 pub mod process;
+pub mod published;
 pub mod values;
 pub mod workload;
 

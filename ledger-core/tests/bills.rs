@@ -1,18 +1,18 @@
 //! Provider files as a whole: ours, in the shapes that providers write, each with its verdict in
-//! `fixtures/bills/verdicts.txt`; and a directory of real ones, where there is one.
+//! `fixtures/bills/verdicts.txt`; and published ones.
 //!
 //! `BLESS=1` writes the verdicts anew, to be read before they are believed.
 //!
-//! With `COUNTERFOIL_REAL_FIXTURES=/some/directory` and `--nocapture` every provider file below the
-//! directory is read and what became of it is printed. Nothing of such data
-//! is in the repository. A file called `reject` or `attack` must be refused; one beside an
-//! `.expected.json` must have its rows and its total.
+//! Published files are read where somebody has them, and what became of each is printed. A file
+//! called `reject` or `attack` must be refused; one beside an `.expected.json` must have its rows
+//! and its total.
 
 use std::path::{Path, PathBuf};
 
 use ledger_core::bill::{self, BillError, Reading};
 use ledger_core::event::provider::BillLine;
 use ledger_core::money::{Exact, Money};
+use ledger_core::testing::published::{self, Published};
 
 const VERDICTS: &str = "verdicts.txt";
 
@@ -100,38 +100,29 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Rows and total that somebody else counted.
-fn counted(file: &Path) -> Option<(usize, Exact)> {
-    let name = file.file_name()?.to_str()?;
-    let stem = name.split_once(".synthetic").or_else(|| name.rsplit_once('.'))?.0;
-    let text =
-        std::fs::read_to_string(file.with_file_name(format!("{stem}.expected.json"))).ok()?;
-    let it = serde_json::from_str::<serde_json::Value>(&text).ok()?;
+/// Rows and total that somebody else counted, in a file beside it.
+fn counted(file: &Published, all: &[Published]) -> Option<(usize, Exact)> {
+    let stem = file.name.split_once(".synthetic").or_else(|| file.name.rsplit_once('.'))?.0;
+    let beside = format!("{stem}.expected.json");
+    let it = all.iter().find(|it| it.name == beside)?.json();
     let total = it.get("total").or_else(|| it.get("net_total_4dp"))?.as_str()?;
     Some((usize::try_from(it.get("rows")?.as_u64()?).ok()?, total.parse().ok()?))
 }
 
 #[test]
-fn real_files_get_their_verdict() {
-    let Some(root) = std::env::var_os("COUNTERFOIL_REAL_FIXTURES").map(PathBuf::from) else {
-        println!("skipped: COUNTERFOIL_REAL_FIXTURES names no directory");
-        return;
-    };
+fn every_published_file_of_a_provider_gets_its_verdict() {
     let providers = ["aws", "azure", "digitalocean", "focus", "hetzner", "oci", "vultr"];
+    let all = providers.into_iter().flat_map(published::files).collect::<Vec<_>>();
     let mut wrong = Vec::new();
-    for file in providers.iter().flat_map(|it| files(&root.join(it))) {
-        let name = file.strip_prefix(&root).unwrap().display().to_string();
-        if name.ends_with(".expected.json") {
-            continue;
-        }
-        let answer = bill::read(&std::fs::read(&file).unwrap());
+    for file in all.iter().filter(|it| !it.name.ends_with(".expected.json")) {
+        let answer = bill::read(&file.bytes);
         match &answer {
-            Ok(reading) => println!("{name}: accepted, {}", said(reading)),
-            Err(BillError::Wrong(it)) => println!("{name}: refused, {it}"),
-            Err(error) => println!("{name}: refused, {error}"),
+            Ok(reading) => file.say(format!("accepted, {}", said(reading))),
+            Err(BillError::Wrong(it)) => file.say(format!("refused, {it}")),
+            Err(error) => file.say(format!("refused, {error}")),
         }
-        let must_fail = name.contains("reject") || name.contains("attack");
-        let is_right = match (&answer, counted(&file)) {
+        let must_fail = file.name.contains("reject") || file.name.contains("attack");
+        let is_right = match (&answer, counted(file, &all)) {
             (Ok(reading), Some((rows, total))) => {
                 let sums = reading.sums().iter().map(|it| it.amount()).collect::<Vec<_>>();
                 !must_fail && reading.lines().len() == rows && sums == [total]
@@ -140,7 +131,7 @@ fn real_files_get_their_verdict() {
             (Err(_), counted) => counted.is_none(),
         };
         if !is_right {
-            wrong.push(name);
+            wrong.push(&file.name);
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");

@@ -1,15 +1,16 @@
 //! Files of a payment gateway, each with the verdict it gets.
 //!
-//! `fixtures/stripe/` holds made ones and `verdicts.txt`. Where `COUNTERFOIL_REAL_FIXTURES` names a
-//! directory of real ones, each of those must get a verdict too, and the signature vectors there
-//! must be judged as they say.
+//! `fixtures/stripe/` holds made ones and `verdicts.txt`. Published ones, where somebody has them,
+//! must get a verdict too, and the published vectors of signatures must be judged as they say.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ledger_core::cause::in_one_line;
 use ledger_core::gateway::signature::{self, Secret, SignatureError};
-use ledger_core::gateway::{Change, Outcome, standard, stripe};
+use ledger_core::gateway::{Change, Notice, Outcome, standard, stripe};
+use ledger_core::testing::published::{Published, files};
 use ledger_core::time::Timestamp;
 use serde_json::Value;
 
@@ -75,61 +76,129 @@ fn every_made_event_gets_the_verdict_that_is_written_down() {
     assert_eq!(told, fs::read_to_string(&written).expect("the verdicts can be read"));
 }
 
-/// Real files, where there are any.
-#[expect(clippy::print_stdout, reason = "a test that reads nothing says so")]
-fn real(part: &str) -> Option<PathBuf> {
-    let Some(directory) = std::env::var_os("COUNTERFOIL_REAL_FIXTURES") else {
-        println!("COUNTERFOIL_REAL_FIXTURES is not set: no real files were read");
-        return None;
+/// An event of our own around an object that was published without one.
+fn wrapped(kind: &str, data: &Value) -> Vec<u8> {
+    let event = serde_json::json!({
+        "id": "evt_1", "object": "event", "type": kind, "created": 1_770_000_000,
+        "livemode": false, "data": data,
+    });
+    event.to_string().into_bytes()
+}
+
+/// Every event in a file, and what sort of file it is: one event, the data of one, or objects by
+/// their kinds. What is no event is a recipe or a list of expectations.
+fn events(file: &Published) -> Vec<Vec<u8>> {
+    let json = file.json();
+    let kind = |it: &Value| it["object"].as_str().map(str::to_owned);
+    if kind(&json).is_some_and(|it| it == "event") {
+        return vec![file.bytes.clone()];
+    }
+    if json["object"].is_object() {
+        let kind = file.file_name().trim_end_matches(".json");
+        return vec![wrapped(kind, &json)];
+    }
+    let objects = json.as_object().into_iter().flat_map(|it| it.values());
+    let objects = objects.filter_map(|it| Some((kind(it)?, it)));
+    let event = |(kind, object): (String, &Value)| match kind.as_str() {
+        "event" => vec![object.to_string().into_bytes()],
+        "charge" | "payment_intent" => {
+            let data = serde_json::json!({"object": object});
+            ["succeeded", "failed"].map(|it| wrapped(&format!("{kind}.{it}"), &data)).to_vec()
+        }
+        "invoice" => {
+            let data = serde_json::json!({"object": object});
+            ["paid", "payment_failed"].map(|it| wrapped(&format!("invoice.{it}"), &data)).to_vec()
+        }
+        _ => vec![wrapped(&format!("{kind}.updated"), &serde_json::json!({"object": object}))],
     };
-    Some(Path::new(&directory).join(part))
+    objects.flat_map(event).collect()
 }
 
 #[test]
-fn every_real_event_is_booked_seen_or_refused_by_pointer() {
-    let Some(directory) = real("stripe/events") else { return };
-    let files = json_files(&directory);
-    assert!(!files.is_empty());
-    for path in files {
-        let body = fs::read(&path).expect("the file can be read");
-        let verdict = verdict(&body);
-        println!("{}: {verdict}", path.display());
-        assert!(!verdict.starts_with("refused"), "{}: {verdict}", path.display());
-        let event: Value = serde_json::from_slice(&body).expect("an event is JSON");
-        let notice = stripe::read(&body, false).expect("it was read above");
-        assert_eq!(event["id"], notice.id.as_str());
-        assert_eq!(event["type"], notice.kind.as_str());
+fn every_published_event_is_booked_or_seen() {
+    let mut seen = BTreeMap::new();
+    for file in files("stripe") {
+        if file.name.ends_with(".expected.json") {
+            continue;
+        }
+        for body in events(&file) {
+            let verdict = verdict(&body);
+            file.say(&verdict);
+            assert!(!verdict.starts_with("refused"), "{}: {verdict}", file.name);
+            let event: Value = serde_json::from_slice(&body).expect("an event is JSON");
+            let notice = stripe::read(&body, false).expect("it was read above");
+            assert_eq!(event["id"], notice.id.as_str());
+            assert_eq!(event["type"], notice.kind.as_str());
+            seen.insert(file.name.clone(), notice);
+        }
+        if events(&file).is_empty() {
+            file.say("no event");
+            assert!(verdict(&file.bytes).starts_with("refused"), "{}", file.name);
+        }
     }
-    let others = real("stripe").map(|it| json_files(&it)).unwrap_or_default();
-    for path in others.iter().filter(|it| !it.starts_with(&directory)) {
-        let verdict = verdict(&fs::read(path).expect("the file can be read"));
-        println!("{}: {verdict}", path.display());
-        assert!(verdict.starts_with("refused"), "{} is no event: {verdict}", path.display());
+    for file in files("stripe").iter().filter(|it| it.name.ends_with(".expected.json")) {
+        for expected in file.json().as_array().expect("a list of expectations") {
+            expect(&seen, expected);
+        }
+        file.say("the events say what is expected of them");
     }
 }
 
-fn vectors(file: &str) -> Vec<Value> {
-    let Some(path) = real("webhook-signatures").map(|it| it.join(file)) else {
-        return Vec::new();
-    };
-    let text = fs::read_to_string(path).expect("the vectors can be read");
-    let vectors: Value = serde_json::from_str(&text).expect("the vectors are JSON");
-    let vectors = vectors["vectors"].as_array().expect("there is a list of them").clone();
-    assert!(!vectors.is_empty());
-    vectors
+/// What somebody else took out of an event. The amount that is booked is the object's, but that of
+/// a refund, which is what came last.
+fn expect(seen: &BTreeMap<String, Notice>, expected: &Value) {
+    let name = expected["file"].as_str().expect("it names a file");
+    let found = seen.iter().find(|(it, _)| it.ends_with(name));
+    let (_, notice) = found.expect("the file it names is there");
+    assert_eq!(expected["id"], notice.id.as_str(), "{name}");
+    assert_eq!(expected["type"], notice.kind.as_str(), "{name}");
+    let created = expected["created"].as_i64().expect("seconds");
+    assert_eq!(Timestamp::from_seconds(created), Ok(notice.occurred_at), "{name}");
+    if let Some(customer) = expected["customer"].as_str() {
+        let of = notice.customer.as_ref();
+        assert!(of.is_none_or(|it| it.as_str() == customer), "{name}");
+    }
+    let Outcome::Payment { amount, .. } = &notice.outcome else { return };
+    let currency = expected["currency"].as_str().expect("what is booked has a currency");
+    assert_eq!(amount.currency().code(), currency.to_ascii_uppercase(), "{name}");
+    let units = amount.minor_units().expect("a charge is whole cents");
+    let amounts = ["amount", "amount_paid", "amount_due", "amount_total", "amount_refunded"];
+    let known = amounts.iter().filter_map(|it| expected[it].as_i64());
+    assert!(known.map(i128::from).any(|it| it == units), "{name}: {amount}");
+}
+
+fn vectors(scheme: &str) -> Vec<(Published, Value)> {
+    let mut found = Vec::new();
+    for file in files("webhook-signatures") {
+        let json = file.json();
+        let vectors = json["vectors"].as_array().expect("there is a list of them").clone();
+        // Three headers, or one.
+        let is_standard = vectors.iter().all(|it| it["header"].is_null());
+        if is_standard == (scheme == "standard") {
+            found.extend(vectors.into_iter().map(|it| (file.clone(), it)));
+        }
+    }
+    found
 }
 
 fn seconds(vector: &Value, name: &str) -> i64 {
     vector[name].as_i64().expect("seconds are a whole number")
 }
 
+/// A header that is not there is an empty one.
 fn text<'a>(vector: &'a Value, name: &str) -> &'a str {
-    vector[name].as_str().expect("it is a text")
+    vector[name].as_str().unwrap_or_default()
+}
+
+#[track_caller]
+fn judged(file: &Published, vector: &Value, found: &str) {
+    file.say(format!("{} {found}", vector["name"]));
+    assert_eq!(found, text(vector, "expect"), "{}", vector["name"]);
 }
 
 #[test]
-fn the_gateways_own_vectors_are_judged_as_they_say() {
-    for vector in vectors("stripe-v1.vectors.json") {
+fn the_published_vectors_of_the_gateway_are_judged_as_they_say() {
+    for (file, vector) in vectors("gateway") {
         let secret =
             Secret::new(text(&vector, "secret").as_bytes()).expect("a secret is not empty");
         let now = Timestamp::from_seconds(seconds(&vector, "now")).expect("a time of our days");
@@ -143,13 +212,13 @@ fn the_gateways_own_vectors_are_judged_as_they_say() {
                 "timestamp_outside_tolerance"
             }
         };
-        assert_eq!(found, text(&vector, "expect"), "{}", vector["name"]);
+        judged(&file, &vector, found);
     }
 }
 
 #[test]
-fn the_standards_own_vectors_are_judged_as_they_say() {
-    for vector in vectors("standard-webhooks.vectors.json") {
+fn the_published_vectors_of_the_standard_are_judged_as_they_say() {
+    for (file, vector) in vectors("standard") {
         let now = Timestamp::from_seconds(seconds(&vector, "now")).expect("a time of our days");
         let headers = standard::Headers {
             id: text(&vector, "id"),
@@ -167,6 +236,6 @@ fn the_standards_own_vectors_are_judged_as_they_say() {
             Ok(Err(SignatureError::MalformedHeader { .. } | SignatureError::InvalidSignature))
             | Err(_) => "invalid",
         };
-        assert_eq!(found, text(&vector, "expect"), "{}", vector["name"]);
+        judged(&file, &vector, found);
     }
 }

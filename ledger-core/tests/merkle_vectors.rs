@@ -1,20 +1,13 @@
-//! Vectors and a log that others made. They are not part of the repository.
-//!
-//! `COUNTERFOIL_REAL_FIXTURES` names the directory they are in; without it each test says that it
-//! checked nothing, and passes.
+//! Vectors and a log that others made, read where somebody has them. What a file holds is told by
+//! its place and its members.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use ledger_core::proof::{
-    Checkpoint, NodeHash, Tile, TilePath, TileReader, TileWriter, TreeHead, VerifierKey,
-    VerifyError, leaf_hash, verify_consistency, verify_inclusion,
+    Checkpoint, NodeHash, TilePath, TileReader, TileWriter, TreeHead, VerifierKey, VerifyError,
+    leaf_hash, verify_consistency, verify_inclusion,
 };
-
-fn fixture(name: &str) -> Option<Vec<u8>> {
-    let root = std::env::var("COUNTERFOIL_REAL_FIXTURES").ok()?;
-    Some(std::fs::read(Path::new(&root).join(name)).expect("the directory holds the vectors"))
-}
+use ledger_core::testing::published::{Published, files};
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,51 +45,126 @@ impl Vector {
     }
 }
 
+fn proofs(file: &Published) -> String {
+    let vectors: Vec<Vector> = serde_json::from_slice(&file.bytes).expect("a list of vectors");
+    for vector in &vectors {
+        let verdict = vector.verdict();
+        let refused = !matches!(verdict, Some(Ok(())));
+        assert_eq!(refused, vector.want_err, "{}: {verdict:?}", vector.file);
+    }
+    let good = vectors.iter().filter(|it| !it.want_err).count();
+    format!("{good} proofs hold, {} do not, as they say", vectors.len() - good)
+}
+
+#[derive(serde::Deserialize)]
+struct Roots {
+    leaves_hex: Vec<String>,
+    roots_by_size: Vec<String>,
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let pairs = hex.as_bytes().chunks(2).map(|it| str::from_utf8(it).expect("digits are text"));
+    pairs.map(|it| u8::from_str_radix(it, 16).expect("two hexadecimal digits")).collect()
+}
+
+fn roots(file: &Published) -> String {
+    let read = serde_json::from_slice(&file.bytes);
+    let Roots { leaves_hex, roots_by_size } = read.expect("leaves and roots");
+    assert_eq!(leaves_hex.len() + 1, roots_by_size.len());
+    let mut writer = TileWriter::new();
+    let mut leaves = leaves_hex.iter();
+    for root in &roots_by_size {
+        assert_eq!(writer.root().as_bytes().as_slice(), bytes(root), "size {}", writer.size());
+        let Some(leaf) = leaves.next() else { break };
+        writer.append(leaf_hash(&bytes(leaf)), &mut Vec::new());
+    }
+    format!("{} roots are ours", roots_by_size.len())
+}
+
 #[test]
-fn the_published_vectors_get_their_verdicts() {
-    for name in ["merkle/inclusion.json", "merkle/consistency.json"] {
-        let Some(bytes) = fixture(name) else {
-            println!("COUNTERFOIL_REAL_FIXTURES is not set: nothing is checked");
-            return;
-        };
-        let vectors: Vec<Vector> = serde_json::from_slice(&bytes).unwrap();
-        assert!(vectors.len() > 50 && vectors.iter().any(|it| !it.want_err));
-        for vector in vectors {
-            let verdict = vector.verdict();
-            let refused = !matches!(verdict, Some(Ok(())));
-            assert_eq!(refused, vector.want_err, "{}: {verdict:?}", vector.file);
+fn every_published_vector_gets_its_verdict() {
+    for file in files("merkle").into_iter().filter(|it| !it.name.contains("/tlog-tiles/")) {
+        let verdict = if file.json().is_array() { proofs(&file) } else { roots(&file) };
+        file.say(verdict);
+    }
+}
+
+/// The entries of a bundle: each behind its length.
+fn entries(mut bundle: &[u8]) -> Vec<NodeHash> {
+    let mut found = Vec::new();
+    while let Some((length, rest)) = bundle.split_first_chunk() {
+        let (entry, rest) = rest.split_at(u16::from_be_bytes(*length).into());
+        found.push(leaf_hash(entry));
+        bundle = rest;
+    }
+    assert!(bundle.is_empty(), "half a length");
+    found
+}
+
+/// The path of a tile of hashes, or of the entries under one of the lowest level.
+fn path(name: &str) -> Option<TilePath> {
+    let (_, place) = name.split_once("/tile/")?;
+    match place.strip_prefix("entries/") {
+        Some(place) => format!("tile/0/{place}").parse().ok(),
+        None => format!("tile/{place}").parse().ok(),
+    }
+}
+
+/// What a log of these leaves holds at each of its sizes.
+struct Log {
+    heads: Vec<TreeHead>,
+    tiles: BTreeMap<TilePath, Vec<u8>>,
+}
+
+impl Log {
+    fn of(leaves: &BTreeMap<u64, NodeHash>) -> Self {
+        let mut writer = TileWriter::new();
+        let mut log = Self { heads: vec![writer.head()], tiles: BTreeMap::new() };
+        for (place, leaf) in leaves {
+            assert_eq!(*place, writer.size(), "an entry between two is not there");
+            let mut full = Vec::new();
+            writer.append(*leaf, &mut full);
+            full.extend(writer.edge());
+            log.tiles.extend(full.into_iter().map(|it| (it.path, it.bytes)));
+            log.heads.push(writer.head());
         }
+        log
     }
 }
 
 #[test]
-fn the_log_of_another_implementation_is_read() {
-    let log = |name: &str| fixture(&format!("merkle/tlog-tiles/{name}"));
-    let Some(key) = log("vkey.txt") else {
-        println!("COUNTERFOIL_REAL_FIXTURES is not set: nothing is checked");
-        return;
-    };
-    let key: VerifierKey = str::from_utf8(&key).unwrap().trim_end().parse().unwrap();
-    let origin = "example.com/log/testdata";
-    let mut tiles = BTreeMap::new();
-    let entries = log("log/tile/entries/000.p/7").unwrap();
-    let mut rest = entries.as_slice();
-    let mut writer = TileWriter::new();
-    for size in 0..=7 {
-        let checkpoint = log(&format!("log/checkpoint.{size}")).unwrap();
-        let checkpoint = Checkpoint::open(&checkpoint, &key, origin).unwrap();
-        assert_eq!(checkpoint.head, writer.head());
-        if size > 0 {
-            let path = TilePath::with_width(0, 0, size).unwrap();
-            tiles.insert(path, log(&format!("log/{path}")).unwrap());
-            assert_eq!(writer.edge(), [Tile { path, bytes: tiles[&path].clone() }]);
+fn the_published_log_of_another_implementation_is_read() {
+    let files = files("merkle/tlog-tiles");
+    let Some(key) = files.iter().find(|it| it.name.ends_with("vkey.txt")) else { return };
+    let key: VerifierKey = key.text().trim_end().parse().unwrap();
+    let mut leaves = BTreeMap::new();
+    for file in files.iter().filter(|it| it.name.contains("/entries/")) {
+        let path = path(&file.name).expect("a bundle stands at a place");
+        let found = entries(&file.bytes);
+        assert_eq!(found.len(), path.width(), "{}", file.name);
+        for (place, leaf) in (path.index() * 256..).zip(found) {
+            assert_eq!(*leaves.entry(place).or_insert(leaf), leaf, "{}", file.name);
         }
-        let reader = TileReader::open(&tiles, checkpoint.head).unwrap();
-        assert_eq!(TileWriter::resume(&reader), writer);
-        let Some((length, bytes)) = rest.split_first_chunk() else { break };
-        let (entry, others) = bytes.split_at(u16::from_be_bytes(*length).into());
-        rest = others;
-        writer.append(leaf_hash(entry), &mut Vec::new());
+        file.say(format!("{} entries", path.width()));
     }
-    assert_eq!(writer.size(), 7);
+    let log = Log::of(&leaves);
+    for file in &files {
+        if file.name.contains("/entries/") {
+            continue;
+        }
+        if let Some(path) = path(&file.name) {
+            assert_eq!(log.tiles.get(&path), Some(&file.bytes), "{}", file.name);
+            file.say("the tile is ours");
+        } else if file.file_name().starts_with("checkpoint") {
+            let head = Checkpoint::open(&file.bytes, &key, key.name().as_str()).unwrap().head;
+            let size = usize::try_from(head.size).unwrap();
+            assert_eq!(log.heads.get(size), Some(&head), "{}", file.name);
+            let resumed = TileWriter::resume(&TileReader::open(&log.tiles, head).unwrap());
+            assert_eq!(resumed.head(), head);
+            file.say(format!("signed, and the root of {size} leaves is ours"));
+        } else {
+            assert_eq!(file.text().trim_end(), key.to_string(), "{}", file.name);
+            file.say("a key that is read");
+        }
+    }
 }

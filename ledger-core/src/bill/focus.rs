@@ -55,7 +55,7 @@ pub(super) const COLUMNS: [Column; 17] = [
     optional(SUB_ACCOUNT_ID),
 ];
 
-const IN_1_0: &str = "\
+pub(super) const IN_1_0: &str = "\
 AvailabilityZone BilledCost BillingAccountId BillingAccountName BillingCurrency \
 BillingPeriodEnd BillingPeriodStart ChargeCategory ChargeClass ChargeDescription \
 ChargeFrequency ChargePeriodEnd ChargePeriodStart CommitmentDiscountCategory \
@@ -64,10 +64,10 @@ ConsumedQuantity ConsumedUnit ContractedCost ContractedUnitPrice EffectiveCost \
 InvoiceIssuerName ListCost ListUnitPrice PricingCategory PricingQuantity PricingUnit \
 ProviderName PublisherName RegionId RegionName ResourceId ResourceName ResourceType \
 ServiceCategory ServiceName SkuId SkuPriceId SubAccountId SubAccountName Tags";
-const SINCE_1_1: &str = "\
+pub(super) const SINCE_1_1: &str = "\
 CapacityReservationId CapacityReservationStatus CommitmentDiscountQuantity CommitmentDiscountUnit \
 ServiceSubcategory SkuMeter SkuPriceDetails";
-const SINCE_1_2: &str = "\
+pub(super) const SINCE_1_2: &str = "\
 BillingAccountType InvoiceId PricingCurrency PricingCurrencyContractedUnitPrice \
 PricingCurrencyEffectiveCost PricingCurrencyListUnitPrice SubAccountType";
 /// Of version 1.3, which drops columns that the ones before it have.
@@ -82,7 +82,7 @@ const CATEGORIES: &str = "Usage, Purchase, Tax, Credit, Adjustment";
 const QUANTITY: &str = "a quantity";
 const TIME: &str = "a time such as 2026-04-01T00:00:00Z";
 
-const NUMBER: Spelling = Spelling {
+pub(super) const NUMBER: Spelling = Spelling {
     is_dollar: false,
     is_grouped: true,
     is_padded: true,
@@ -90,7 +90,7 @@ const NUMBER: Spelling = Spelling {
     decimals: Decimals::Any,
 };
 
-fn holds(list: &str, names: &[String]) -> bool {
+pub(super) fn holds(list: &str, names: &[String]) -> bool {
     names.iter().any(|name| list.split(' ').any(|it| it.eq_ignore_ascii_case(name)))
 }
 

@@ -10,6 +10,9 @@ use crate::testing::cases;
 use crate::testing::values::{currency, day, exact, foreign_text};
 use crate::time::Timestamp;
 
+mod hostile;
+mod published;
+
 const OURS: [&[u8]; 12] = [
     include_bytes!("../../../fixtures/bills/digitalocean-9.csv"),
     include_bytes!("../../../fixtures/bills/digitalocean-8.csv"),

@@ -64,4 +64,54 @@ mod tests {
             assert_eq!(money(units, currency) == Some(hundred), !special || units > 10_000);
         }
     }
+
+    /// What others wrote down of the gateway's own page, where somebody has it.
+    #[test]
+    fn the_published_table_is_ours() {
+        for file in crate::testing::published::files("money") {
+            let json = file.json();
+            if !json["zero_decimal"].is_array() {
+                continue;
+            }
+            let codes = |name: &str| {
+                let codes = json[name].as_array().cloned().unwrap_or_default();
+                codes.into_iter().map(|it| it.as_str().unwrap().parse().unwrap())
+            };
+            let hundred = |units: i64, currency: Currency| {
+                assert_eq!(
+                    money(units, currency),
+                    Money::parse("100", currency).ok(),
+                    "{currency}"
+                );
+            };
+            // The list calls the shilling whole; the page's special cases say how it is written.
+            codes("zero_decimal").filter(|it: &Currency| it.code() != "UGX").for_each(|it| {
+                hundred(100, it);
+            });
+            for it in codes("three_decimal_last_digit_zero") {
+                hundred(100_000, it);
+                assert_eq!(money(100_001, it), None, "{it}");
+            }
+            for it in codes("two_decimal_but_must_be_multiple_of_100") {
+                hundred(10_000, it);
+                assert_eq!(money(10_001, it), None, "{it}");
+            }
+            // Payouts are not read; what is charged has its cents.
+            codes("payout_only_multiple_of_100").for_each(|it| {
+                hundred(10_000, it);
+                assert!(money(10_001, it).is_some(), "{it}");
+            });
+            for example in json["examples"].as_array().unwrap() {
+                let code = example["currency"].as_str().unwrap().to_ascii_uppercase();
+                let currency: Currency = code.parse().unwrap();
+                let major = Money::parse(example["major"].as_str().unwrap(), currency).ok();
+                match example["amount"].as_i64() {
+                    Some(units) => assert_eq!(money(units, currency), major),
+                    // Of an amount that the gateway cannot have only its neighbours are had.
+                    None => assert!(!SPECIAL.iter().all(|it| it.0 != code), "{example}"),
+                }
+            }
+            file.say("the gateway's units are ours");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 mod answers;
 mod draws;
 mod models;
+mod published;
 mod rules;
 mod taxes;
 

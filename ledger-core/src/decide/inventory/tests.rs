@@ -15,6 +15,8 @@ use crate::log::{Position, Record, Revision};
 use crate::stream::Stream;
 use crate::testing;
 
+mod published;
+
 fn parsed<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
 }

@@ -4,12 +4,12 @@ use super::*;
 use crate::catalog::{Aggregation, Item, PriceModel, Tier};
 use crate::price::charge;
 
-fn tier(up_to: Option<&str>, price: &str, flat: &str) -> Tier {
+pub(super) fn tier(up_to: Option<&str>, price: &str, flat: &str) -> Tier {
     let number = |it: &str| it.parse().unwrap();
     Tier { up_to: up_to.map(|it| it.parse().unwrap()), price: number(price), flat: number(flat) }
 }
 
-fn cost(model: &PriceModel, quantity: &str) -> Ratio {
+pub(super) fn cost(model: &PriceModel, quantity: &str) -> Ratio {
     let billable = Step::given("billable", quantity.parse::<Ratio>().unwrap());
     let step = charge(model, &"hour".parse().unwrap(), billable, &Sources::NONE).unwrap();
     assert_eq!(step.verify(), Ok(()));
@@ -54,7 +54,7 @@ fn graduated_prices_each_part_in_its_own_tier() {
     check_model(&litres, "1200", "1900");
 }
 
-fn calls() -> Vec<Tier> {
+pub(super) fn calls() -> Vec<Tier> {
     vec![tier(Some("1000"), "0.1", "0"), tier(Some("10000"), "0.05", "0"), tier(None, "0.01", "0")]
 }
 

@@ -42,7 +42,7 @@ fn of_lines(amounts: &[&str], basis: TaxBasis, is_included: bool) -> Document {
 }
 
 #[track_caller]
-fn check_tax(amounts: &[&str], is_included: bool, [total, line]: [&str; 2]) {
+pub(super) fn check_tax(amounts: &[&str], is_included: bool, [total, line]: [&str; 2]) {
     for (basis, expected) in [(TaxBasis::Total, total), (TaxBasis::Line, line)] {
         let document = of_lines(amounts, basis, is_included);
         assert_eq!(document.tax, aud(expected), "{basis:?} of {amounts:?}");
