@@ -141,10 +141,6 @@ fn broken(text: &[u8]) -> Format {
     if holds("\"start_date\"") { Format::VultrJson } else { Format::DigitalOceanJson }
 }
 
-/// The members in which interfaces list what there is.
-const LISTINGS: [&str; 6] =
-    ["droplets", "instances", "kubernetes_clusters", "projects", "sizes", "volumes"];
-
 fn instead_of_items(names: &[String]) -> Instead {
     let has = |name: &str| names.iter().any(|it| it == name);
     if has("pending_charges") {
@@ -157,10 +153,11 @@ fn instead_of_items(names: &[String]) -> Instead {
         Instead::Balance
     } else if has("ResultsByTime") {
         Instead::CostExplorer
-    } else if LISTINGS.into_iter().any(has) {
-        Instead::Listing
     } else if has("error") || has("errors") || (has("id") && has("message")) {
         Instead::ErrorBody
+    } else if has("links") || has("meta") {
+        // What interfaces say about pages, whatever it is that they list.
+        Instead::Listing
     } else {
         Instead::OtherJson
     }

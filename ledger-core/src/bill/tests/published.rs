@@ -57,7 +57,6 @@ fn what_stands_beside_published_bills_gets_its_verdict() {
             Ok(format) => format!("a bill, {format}"),
             Err(Instead::OtherJson) if json[0]["valid"].is_boolean() => numbers(&json),
             Err(Instead::OtherJson) if json["columns"].is_array() => columns(&json["columns"]),
-            Err(Instead::OtherJson) => panic!("{}: nothing says what it is", file.name),
             Err(instead) => format!("no bill: {instead}"),
         };
         file.say(verdict);
