@@ -58,6 +58,12 @@ impl Timestamp {
         self.0
     }
 
+    /// An RFC 3339 time of which decimals finer than microseconds are cut off: no later than what
+    /// was written, so still in its day. For producers whose clocks are finer than ours.
+    pub fn from_rfc3339_cut(text: &str) -> Result<Self, TimeError> {
+        read(text, true).ok_or_else(|| TimeError::form(NOUN, text))?
+    }
+
     /// So many seconds later, or earlier where negative.
     pub fn plus_seconds(self, seconds: i64) -> Option<Self> {
         self.plus_micros(seconds.checked_mul(SECOND)?)
@@ -111,12 +117,12 @@ impl FromStr for Timestamp {
     /// An RFC 3339 time with its offset. Finer than microseconds is refused, not rounded; so is a
     /// leap second, which has no place of its own in this count.
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        read(text).ok_or_else(|| TimeError::form(NOUN, text))?
+        read(text, false).ok_or_else(|| TimeError::form(NOUN, text))?
     }
 }
 
 /// Nothing where the form is wrong, an error where only the range is.
-fn read(text: &str) -> Option<Result<Timestamp, TimeError>> {
+fn read(text: &str, is_cut: bool) -> Option<Result<Timestamp, TimeError>> {
     // Every character of the grammar is ASCII; this also makes byte and character places the same.
     if !text.is_ascii() || text.len() < 20 {
         return None;
@@ -133,7 +139,7 @@ fn read(text: &str) -> Option<Result<Timestamp, TimeError>> {
         Some(rest) => {
             let places = rest.bytes().take_while(u8::is_ascii_digit).count();
             let (places, offset) = rest.split_at(places);
-            (micros(places)?, offset)
+            (micros(places, is_cut)?, offset)
         }
     };
     let offset = offset_seconds(offset)?;
@@ -147,9 +153,9 @@ fn read(text: &str) -> Option<Result<Timestamp, TimeError>> {
 }
 
 /// The decimals of a second, as microseconds.
-fn micros(places: &str) -> Option<i64> {
+fn micros(places: &str, is_cut: bool) -> Option<i64> {
     let (kept, cut) = places.split_at(places.len().min(6));
-    if kept.is_empty() || cut.bytes().any(|it| it != b'0') {
+    if kept.is_empty() || (!is_cut && cut.bytes().any(|it| it != b'0')) {
         return None;
     }
     format!("{kept:0<6}").parse().ok()
