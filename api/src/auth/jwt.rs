@@ -68,11 +68,13 @@ impl std::fmt::Debug for Key {
 
 /// Why a secret is no key.
 #[derive(Debug, thiserror::Error)]
-#[error("a secret for {algorithm} has at least {bytes_min} bytes, not {bytes}")]
-pub(crate) struct KeyError {
-    algorithm: &'static str,
-    bytes: usize,
-    bytes_min: usize,
+pub(crate) enum KeyError {
+    /// Shorter than its hash.
+    #[error("a secret for {algorithm} has at least {bytes_min} bytes, not {bytes}")]
+    Short { algorithm: &'static str, bytes: usize, bytes_min: usize },
+    /// A key in PEM: a public one is no secret, and a private one is no secret to share.
+    #[error("a secret is not a key in PEM")]
+    Pem,
 }
 
 impl Key {
@@ -85,7 +87,10 @@ impl Key {
     ) -> Result<Self, KeyError> {
         let (bytes, bytes_min) = (secret.len(), algorithm.secret_bytes_min());
         if bytes < bytes_min {
-            return Err(KeyError { algorithm: algorithm.name(), bytes, bytes_min });
+            return Err(KeyError::Short { algorithm: algorithm.name(), bytes, bytes_min });
+        }
+        if secret.trim_ascii_start().starts_with(b"-----BEGIN ") {
+            return Err(KeyError::Pem);
         }
         Ok(Self { algorithm, secret, issuer, audience })
     }
@@ -174,8 +179,8 @@ impl TokenError {
     }
 }
 
-/// Believes a token or says why not.
-pub(crate) fn verify(token: &str, key: &Key, now: Timestamp) -> Result<Claims, TokenError> {
+/// The claims of a token whose signature holds, not read yet.
+fn signed_claims(token: &str, key: &Key) -> Result<Vec<u8>, TokenError> {
     let mut parts = token.split('.');
     let (Some(header), Some(claims), Some(signature), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -189,13 +194,20 @@ pub(crate) fn verify(token: &str, key: &Key, now: Timestamp) -> Result<Claims, T
     if header.alg != key.algorithm.name() {
         return Err(TokenError::Algorithm);
     }
-    if header.typ.is_some_and(|typ| !matches!(typ.as_str(), "JWT" | "at+jwt")) {
+    let is_ours = |typ: &str| ["JWT", "at+jwt"].iter().any(|it| it.eq_ignore_ascii_case(typ));
+    if header.typ.is_some_and(|typ| !is_ours(&typ)) {
         return Err(TokenError::Header);
     }
     let expected = key.tag(signed.as_bytes());
     if !bool::from(expected.ct_eq(&signature)) {
         return Err(TokenError::Signature);
     }
+    Ok(claims)
+}
+
+/// Believes a token or says why not.
+pub(crate) fn verify(token: &str, key: &Key, now: Timestamp) -> Result<Claims, TokenError> {
+    let claims = signed_claims(token, key)?;
     let claims: Claims = serde_json::from_slice(&claims).map_err(|_| TokenError::Claims)?;
     check_times(&claims, now)?;
     if key.issuer.is_some() && claims.iss != key.issuer {

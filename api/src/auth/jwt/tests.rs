@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod published;
+
 const NOW_S: i64 = 1_775_000_000;
 
 fn now() -> Timestamp {
@@ -68,6 +70,10 @@ fn header_members_that_choose_a_key_or_change_the_meaning_are_refused() {
         check(&header, &claims(""), Err(TokenError::Header));
     }
     check(r#"{"alg":"HS256","typ":"JWE"}"#, &claims(""), Err(TokenError::Header));
+    // A media type has no case.
+    for typ in ["jwt", "JWT", "AT+jwt"] {
+        check(&format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#), &claims(""), Ok(()));
+    }
 }
 
 #[test]
@@ -124,4 +130,12 @@ fn issuer_and_audience_count_when_they_are_configured() {
 fn a_secret_shorter_than_its_hash_is_no_key() {
     assert!(Key::new(Algorithm::Hs256, vec![1; 31], None, None).is_err());
     assert!(Key::new(Algorithm::Hs512, vec![1; 63], None, None).is_err());
+}
+
+/// Who signs with the text of a public key, which everybody has, is believed by nobody.
+#[test]
+fn a_public_key_is_no_secret() {
+    let pem = [b"\n-----BEGIN PUBLIC KEY-----\n".to_vec(), vec![b'A'; 64]].concat();
+    let found = Key::new(Algorithm::Hs256, pem, None, None);
+    assert!(matches!(found, Err(KeyError::Pem)));
 }
