@@ -29,6 +29,17 @@ fn an_offset_is_taken_off() {
 }
 
 #[test]
+fn what_is_finer_than_microseconds_is_cut_where_it_is_asked_for() {
+    let fine = "2026-04-30T23:59:59.999999999Z";
+    assert!(fine.parse::<Timestamp>().is_err());
+    let cut = Timestamp::from_rfc3339_cut(fine).unwrap();
+    assert_eq!(cut.to_string(), "2026-04-30T23:59:59.999999Z");
+    for text in ["2026-04-30T23:59:59.Z", "2026-04-30T23:59:59.99999999xZ", "2026-04-30"] {
+        assert!(Timestamp::from_rfc3339_cut(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn what_is_not_an_exact_time_is_refused() {
     for text in [
         "",
