@@ -30,6 +30,7 @@ pub mod events;
 pub mod explore;
 pub mod facts;
 pub mod folder;
+pub mod fuzz;
 pub mod log;
 pub mod model;
 pub mod planted;

@@ -1,0 +1,140 @@
+//! The fuzzer's targets on damaged seeds, so that they neither rot nor wait for somebody to fuzz.
+
+use std::path::Path;
+
+use ledger_core::testing::cases;
+use ledger_core::testing::fuzz::{TARGETS, Target, find};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{TestError, TestRunner};
+
+fn seeds(target: &Target) -> Vec<Vec<u8>> {
+    let (folder, ending) = target.seeds;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(folder);
+    let files = std::fs::read_dir(&folder).expect("the seeds are there");
+    let mut paths: Vec<_> = files.map(|it| it.expect("it can be listed").path()).collect();
+    paths.retain(|it| it.to_string_lossy().ends_with(ending));
+    paths.sort();
+    paths.iter().map(|it| std::fs::read(it).expect("a seed can be read")).collect()
+}
+
+/// What may happen to bytes under way.
+#[derive(Debug, Clone)]
+enum Damage {
+    Overwrite(Index, u8),
+    Flip(Index, u8),
+    Insert(Index, Vec<u8>),
+    Remove(Index, usize),
+    Cut(Index),
+    Repeat(Index, usize),
+    /// What stands at a place of another seed.
+    Splice(Index, Index, Index, usize),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let at = any::<Index>;
+    // Letters of numbers, JSON and tables are likelier to be understood than any byte.
+    let byte = || {
+        prop_oneof![any::<u8>(), proptest::sample::select(b"0123456789-+.eE,;\":{}[]\n".to_vec())]
+    };
+    prop_oneof![
+        3 => (at(), byte()).prop_map(|it| Damage::Overwrite(it.0, it.1)),
+        2 => (at(), 0_u8..8).prop_map(|it| Damage::Flip(it.0, 1 << it.1)),
+        2 => (at(), proptest::collection::vec(byte(), 1..6)).prop_map(|it| Damage::Insert(it.0, it.1)),
+        2 => (at(), 1_usize..40).prop_map(|it| Damage::Remove(it.0, it.1)),
+        1 => at().prop_map(Damage::Cut),
+        1 => (at(), 1_usize..40).prop_map(|it| Damage::Repeat(it.0, it.1)),
+        2 => (at(), at(), at(), 1_usize..40).prop_map(|it| Damage::Splice(it.0, it.1, it.2, it.3)),
+    ]
+}
+
+fn apply(damage: &Damage, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
+    let place = |it: &Index, bytes: &[u8]| it.index(bytes.len() + 1);
+    let part =
+        |bytes: &[u8], at: usize, length: usize| bytes[at..bytes.len().min(at + length)].to_vec();
+    match damage {
+        Damage::Overwrite(at, byte) => {
+            let at = place(at, bytes);
+            bytes.get_mut(at).into_iter().for_each(|it| *it = *byte);
+        }
+        Damage::Flip(at, bit) => {
+            let at = place(at, bytes);
+            bytes.get_mut(at).into_iter().for_each(|it| *it ^= bit);
+        }
+        Damage::Insert(at, inserted) => {
+            let at = place(at, bytes);
+            bytes.splice(at..at, inserted.iter().copied());
+        }
+        Damage::Remove(at, length) => {
+            let at = place(at, bytes);
+            bytes.drain(at..bytes.len().min(at + length));
+        }
+        Damage::Cut(at) => bytes.truncate(place(at, bytes)),
+        Damage::Repeat(at, length) => {
+            let at = place(at, bytes);
+            let again = part(bytes, at, *length);
+            bytes.splice(at..at, again);
+        }
+        Damage::Splice(at, seed, from, length) => {
+            let other = seed.get(seeds);
+            let spliced = part(other, place(from, other), *length);
+            let at = place(at, bytes);
+            bytes.splice(at..at, spliced);
+        }
+    }
+}
+
+fn damaged_seeds_keep_the_promises_of(name: &str, in_ci: u32) {
+    let target = find(name).expect("the target is one");
+    let seeds = seeds(target);
+    let accepted = seeds.iter().filter(|it| (target.run)(it)).count();
+    assert!(accepted > 0, "no seed of {name} leads anywhere");
+    let strategy = (any::<Index>(), proptest::collection::vec(damage(), 1..8));
+    let tried = TestRunner::new(cases(in_ci)).run(&strategy, |(seed, damages)| {
+        let mut bytes = seed.get(&seeds).clone();
+        damages.iter().for_each(|it| apply(it, &mut bytes, &seeds));
+        (target.run)(&bytes);
+        Ok(())
+    });
+    match tried {
+        Ok(()) => {
+            println!("figure: {name}: {in_ci} damaged inputs in CI, of {} seeds", seeds.len())
+        }
+        Err(TestError::Fail(why, (seed, damages))) => {
+            let mut bytes = seed.get(&seeds).clone();
+            damages.iter().for_each(|it| apply(it, &mut bytes, &seeds));
+            panic!("{name}: {why}; the bytes are {:?}", String::from_utf8_lossy(&bytes));
+        }
+        Err(error) => panic!("{name}: {error}"),
+    }
+}
+
+macro_rules! damaged {
+    ($($name:ident: $cases:literal;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                damaged_seeds_keep_the_promises_of(stringify!($name), $cases);
+            }
+        )*
+
+        #[test]
+        fn every_target_is_here() {
+            let here = [$(stringify!($name)),*];
+            assert_eq!(TARGETS.map(|it| it.name), here);
+        }
+    };
+}
+
+damaged! {
+    body: 20_000;
+    json: 20_000;
+    bill: 10_000;
+    catalog: 10_000;
+    gateway: 20_000;
+    signature: 20_000;
+    word: 20_000;
+    proof: 20_000;
+    rows: 20_000;
+    ledger: 1_000;
+}
