@@ -17,10 +17,12 @@ mod facts;
 mod heads;
 mod issue;
 mod issued;
+mod known;
 mod metered;
 mod plan;
 mod receivables;
 mod register;
+mod settle;
 mod tenant;
 mod usage;
 
@@ -41,6 +43,7 @@ pub use metered::{Metered, metered};
 pub use plan::{PreviewSum, RollupDelay, next_rollup, sum_previews};
 pub use receivables::{Age, AgedSums, Aging, Outstanding, aging};
 pub use register::{RegisterFold, Taken};
+pub use settle::{SettleError, SettleStep, Settling, settle};
 pub use tenant::TenantFold;
 pub use usage::UsageFold;
 

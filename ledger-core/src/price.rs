@@ -22,13 +22,14 @@ mod tax;
 pub use draw::{Draw, draws};
 pub use explain::{Rule, Sources, Step};
 pub use facts::{
-    AppliedCoupon, Attached, Bound, Charged, Deployment, EffectivePrice, Facts, Prepaid,
+    AppliedCoupon, Attached, Bound, Charged, Deployment, EffectivePrice, Facts, Known, Prepaid,
     PrepaidFor, Tax, Usage,
 };
 pub use ladder::{tier_at, tier_for};
 pub use model::charge;
 pub use quote::{HOURS_A_MONTH, Quote, QuoteError, QuotedResource, quote, quote_resources};
-pub use run::{charged_on, prorate};
+pub use run::{bound_on, charged_on, prorate};
+pub use subject::resource_price_of;
 
 use std::collections::BTreeMap;
 

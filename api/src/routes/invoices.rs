@@ -47,6 +47,9 @@ struct RolledUp {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<InvoiceNumber>,
+    /// The note that carries the difference to an invoice that stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<InvoiceNumber>,
     #[serde(skip_serializing_if = "Option::is_none")]
     preview: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,8 +111,13 @@ pub(crate) async fn rollup(
 }
 
 fn rolled_up(tenant: TenantId, ended: Result<Ended, IssueError>) -> RolledUp {
+    let mut note = None;
     let (status, number, why) = match ended {
         Ok(Ended::Issued(number)) => ("issued", Some(number), None),
+        Ok(Ended::Amended { number, note: made }) => {
+            note = Some(made);
+            ("amended", Some(number), None)
+        }
         Ok(Ended::Voided(number)) => ("voided", Some(number), None),
         Ok(Ended::NoLines) => ("no_lines", None, None),
         Ok(Ended::WrittenOff(number)) => ("uncollectible", Some(number), None),
@@ -117,7 +125,7 @@ fn rolled_up(tenant: TenantId, ended: Result<Ended, IssueError>) -> RolledUp {
         Ok(Ended::Finished) => ("finished", None, None),
         Err(error) => ("refused", None, Some(in_one_line(&error))),
     };
-    RolledUp { tenant, status, number, preview: None, why }
+    RolledUp { tenant, status, number, note, preview: None, why }
 }
 
 fn previewed(
@@ -147,12 +155,14 @@ fn previewed(
                 "difference": difference,
             });
             previews.push(it);
-            RolledUp { tenant, status: "preview", number: None, preview: Some(preview), why: None }
+            let preview = Some(preview);
+            RolledUp { tenant, status: "preview", number: None, note: None, preview, why: None }
         }
         Err(error) => RolledUp {
             tenant,
             status: "refused",
             number: None,
+            note: None,
             preview: None,
             why: Some(in_one_line(&error)),
         },
@@ -337,7 +347,10 @@ fn changed(
         }
     })?;
     let named = match &ended {
-        Ended::Issued(number) | Ended::Voided(number) | Ended::WrittenOff(number) => number,
+        Ended::Issued(number)
+        | Ended::Amended { number, .. }
+        | Ended::Voided(number)
+        | Ended::WrittenOff(number) => number,
         Ended::NoLines | Ended::Internal | Ended::Finished => number,
     };
     let invoice = app.heads(&found.tenant, found.period)?.invoice;

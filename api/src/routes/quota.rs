@@ -11,6 +11,7 @@ use ledger_core::id::{DeploymentSlug, ReservationId, ResourceId, ResourceKind, T
 use ledger_core::log::{EventLog, Position};
 use ledger_core::money::Money;
 use ledger_core::stream::Stream;
+use ledger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -76,16 +77,16 @@ fn account_stream(tenant: &TenantId) -> Stream {
     Stream::Account(tenant.clone())
 }
 
-/// What the metered kinds cost this month, as last settled. Nothing is settled before credit is
-/// drawn for usage, so an invoiced tenant's is nothing.
-fn metered(account: &Account) -> Result<Money, ApiError> {
+/// What the metered kinds cost this month, as last settled. An invoiced tenant settles nothing.
+fn metered(account: &Account, now: Timestamp) -> Result<Money, ApiError> {
     let currency = account.currency().ok_or(ApiError::NotFound)?;
-    Ok(Money::zero(currency))
+    let drawn = account.credit().drawn_in(now.period());
+    Ok(Money::new(drawn.map_err(|error| ApiError::internal(&error))?, currency))
 }
 
 fn spend_of(app: &App, tenant: &TenantId, as_of: Position) -> Result<Value, ApiError> {
     let (account, _) = app.state_as_of::<Account>(&account_stream(tenant), as_of)?;
-    let metered = metered(&account)?;
+    let metered = metered(&account, app.now())?;
     let projected = account.projected(metered).map_err(|error| ApiError::internal(&error))?;
     let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, as_of)?;
     let limits = account
@@ -144,7 +145,7 @@ pub(crate) async fn reserve(
                     .map(|it| Wanted { kind: it.kind.clone(), count: it.count })
                     .collect(),
                 deployment: body.deployment.clone(),
-                metered: metered(account)?,
+                metered: metered(account, command.occurred_at)?,
                 at: command.occurred_at,
             };
             account.reserve(&offers, &wish).map_err(|it| refused(&it))

@@ -98,6 +98,25 @@ fn a_credit_note_is_given_once_and_an_amended_invoice_is_not_voided() {
 }
 
 #[test]
+fn force_names_the_note_that_carries_the_difference() {
+    let (_directory, server) = late();
+    let body = json!({"amount": aud("11.00"), "reason": "the disk was slow"});
+    post(&server, "INV-000001/credit-notes", "sorry", &body).good();
+    // What was given back stands, and so does the invoice: a note of its own has the late hours.
+    for _ in 0..2 {
+        let forced = rollup(&server, "&force=true&tenant=acme&reason=late%20hours");
+        let expected = json!({
+            "tenant": "acme", "status": "amended", "number": "INV-000001", "note": "DN-000002",
+        });
+        assert_eq!(forced["data"][0], expected);
+    }
+    assert_eq!(shown(&server, "DN-000002")["total"], aud("5.50"));
+    let again = rollup(&server, "&tenant=acme");
+    let expected = json!({"tenant": "acme", "status": "issued", "number": "INV-000001"});
+    assert_eq!(again["data"][0], expected);
+}
+
+#[test]
 fn an_operator_voids_and_nobody_else() {
     let (_directory, server) = late();
     let void = json!({"reason": "a mistake"}).to_string();

@@ -127,6 +127,11 @@ impl Books {
         Ok(books)
     }
 
+    /// What each period rests on that a document may speak of, the earliest first.
+    pub(super) fn bases(&self) -> impl Iterator<Item = &Basis> {
+        self.earlier.values().chain([&self.basis])
+    }
+
     /// The rules by which a period was invoiced: a later version changes no issued invoice, so it
     /// makes no adjustment of one either.
     fn rules_of(&self, period: BillingPeriod, newest: u16) -> u16 {

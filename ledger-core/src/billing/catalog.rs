@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::known::Moment;
 use crate::catalog::{PlanVersion, ResourcePrice, canonical_kind};
 use crate::event::catalog::ProductMapped;
 use crate::event::{Event, catalog};
@@ -45,6 +46,7 @@ struct Named {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct PriceSet {
     at: Timestamp,
+    recorded: Moment,
     revision: Revision,
     #[serde(with = "shared")]
     price: Arc<ResourcePrice>,
@@ -79,7 +81,12 @@ impl CatalogFold {
             }
             catalog::Event::ResourcePriceSet(it) => {
                 let price = Arc::new(it.price.clone());
-                self.prices.push(PriceSet { at: it.effective_at, revision, price });
+                self.prices.push(PriceSet {
+                    at: it.effective_at,
+                    recorded: Moment::of(record),
+                    revision,
+                    price,
+                });
             }
             catalog::Event::ProductMapped(it) => {
                 let is_other = |known: &Mapped| {
@@ -119,6 +126,11 @@ impl CatalogFold {
             price: Arc::clone(&it.price),
             from: Sources::one(Stream::Catalog, it.revision),
         })
+    }
+
+    /// How many of those a record of usage knows.
+    pub(super) fn prices_known(&self, knows: impl Fn(Moment) -> bool) -> usize {
+        self.prices.iter().take_while(|it| knows(it.recorded)).count()
     }
 
     /// The kinds that an hour of a resource of this type counts as, in order, and what says so.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::catalog::CatalogFold;
 use super::deployment::DeploymentFold;
+use super::known::Knowledge;
 use super::metered::{as_usage, metered};
 use super::tenant::TenantFold;
 use super::usage::UsageFold;
@@ -45,8 +46,8 @@ pub enum FactsError {
         /// The unit.
         unit: Unit,
     },
-    /// What went back of a draw cannot be divided among what it was for.
-    #[error("what returned of draw {draw} cannot be divided")]
+    /// What went back of a draw cannot be taken from what it was for.
+    #[error("what returned of draw {draw} cannot be taken from it")]
     Returned {
         /// The draw, by its place in the account.
         draw: Revision,
@@ -54,6 +55,9 @@ pub enum FactsError {
         #[source]
         source: ExactError,
     },
+    /// What was drawn in the period does not add up within bounds.
+    #[error("what credit has paid does not add up")]
+    Prepaid(#[source] ExactError),
     /// A quantity has no exact form within bounds when it is in base units.
     #[error("usage record {revision} is out of bounds in base units")]
     Usage {
@@ -83,10 +87,11 @@ pub fn facts(
     facts.until = until;
     facts.deployments =
         deployments.values().map(|it| it.deployment(catalog)).collect::<Result<_, _>>()?;
-    facts.usage = usage.usage(until)?;
+    let knowledge = Knowledge::of(catalog, tenant);
+    facts.usage = usage.usage_knowing(until, knowledge.as_ref())?;
     let (from, to) = (period.starts_at(), until.min(period.ends_at()));
     let metered = metered(catalog, deployments.values(), resources, from, to);
-    facts.usage.extend(as_usage(metered, &usage.measured(), period));
+    facts.usage.extend(as_usage(metered, &usage.measured(), period, knowledge.as_ref()));
     facts.resource_prices = catalog.resource_prices().collect();
     facts.first_paid_at = tenant.first_paid_at();
     facts.prepaid = tenant.prepaid(catalog, period, until)?;

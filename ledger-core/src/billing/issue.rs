@@ -10,6 +10,7 @@
 use super::books::{Books, Composed};
 use super::heads::Heads;
 use super::issued::InvoiceFold;
+use super::settle::{SettleStep, Settling, settle};
 use super::{Basis, BasisError};
 use crate::event::account::Party;
 use crate::event::invoice::{DocumentKind, Line, NumberTaken, Purpose};
@@ -130,6 +131,14 @@ pub enum Step {
 pub enum Done {
     /// The document is issued, now or before.
     Issued(InvoiceNumber),
+    /// The invoice stands, and a note carries what the period comes to beside it, now or before;
+    /// of several the last.
+    Amended {
+        /// The invoice.
+        number: InvoiceNumber,
+        /// The note.
+        note: InvoiceNumber,
+    },
     /// The invoice is voided; a new one takes a decision of its own.
     Voided(InvoiceNumber),
     /// The rest of it is given up.
@@ -208,13 +217,16 @@ fn force(errand: &Errand<'_>, reason: &Note) -> Result<Step, IssueError> {
     let Some(standing) = errand.heads.rolled_up() else { return promise(errand) };
     let number = &standing.document.number;
     let Some(books) = errand.fresh_books()? else { return Ok(Step::Gather(None)) };
+    if let Some(step) = settled(errand, books)? {
+        return Ok(step);
+    }
     let is_unpaid = standing.kind == DocumentKind::Invoice
         && standing.is_untouched()
         && !invoice.is_amended(number);
     if !is_unpaid {
         let difference = errand.priced(books.difference(RULES_VERSION))?;
         if difference.lines.is_empty() {
-            return Ok(Step::Done(Done::Issued(number.clone())));
+            return Ok(Step::Done(stands(errand, number)));
         }
         let purpose = Purpose::Difference { amends: number.clone(), reason: reason.clone() };
         return take_note_number(errand, &difference, purpose);
@@ -228,6 +240,15 @@ fn force(errand: &Errand<'_>, reason: &Note) -> Result<Step, IssueError> {
         return Ok(Step::Done(Done::Issued(number.clone())));
     }
     Ok(ask::voided(errand, standing, reason, !anew.lines.is_empty()))
+}
+
+/// What a force answers that changes nothing any more, whichever of its repeats made the note.
+fn stands(errand: &Errand<'_>, number: &InvoiceNumber) -> Done {
+    let (number, invoice) = (number.clone(), &errand.heads.invoice);
+    match invoice.last_difference(&number) {
+        Some(it) => Done::Amended { number, note: it.document.number.clone() },
+        None => Done::Issued(number),
+    }
 }
 
 /// Whether a document would say what these lines say.
@@ -253,6 +274,9 @@ fn promise(errand: &Errand<'_>) -> Result<Step, IssueError> {
     if books.basis.tenant.is_internal() {
         return Ok(Step::Done(Done::Internal));
     }
+    if let Some(step) = settled(errand, books)? {
+        return Ok(step);
+    }
     if invoice.invoices().next().is_none() {
         expect_in_order(errand, books)?;
     }
@@ -268,6 +292,21 @@ fn promise(errand: &Errand<'_>) -> Result<Step, IssueError> {
     let (purpose, tenant) = (Purpose::Period, tenant.clone());
     let taken = NumberTaken { number, document, tenant, period, purpose };
     Ok(append::take(errand, register, "invoice-number", taken))
+}
+
+/// Draws first what prepaid usage comes to, late usage of earlier periods too: a document charges
+/// what was drawn.
+fn settled(errand: &Errand<'_>, books: &Books) -> Result<Option<Step>, IssueError> {
+    let Errand { heads, terms, now, .. } = *errand;
+    for basis in books.bases() {
+        let settling = Settling { basis, account: &heads.account, actor: &terms.actor, now };
+        match settle(&settling).map_err(|it| IssueError::Settle(Box::new(it)))? {
+            SettleStep::Gather => return Ok(Some(Step::Gather(None))),
+            SettleStep::Append(append) => return Ok(Some(Step::Append(append))),
+            SettleStep::Done => (),
+        }
+    }
+    Ok(None)
 }
 
 /// Rollups of a tenant run in order: none comes before one that is missing, or after a later one.

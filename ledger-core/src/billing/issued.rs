@@ -312,6 +312,12 @@ impl InvoiceFold {
         self.documents.iter().any(|it| it.amends.as_ref() == Some(number))
     }
 
+    /// The last note that carries a difference to an invoice, where there is one.
+    pub fn last_difference(&self, number: &InvoiceNumber) -> Option<&IssuedDocument> {
+        let notes = self.counting().filter(|it| it.amends.as_ref() == Some(number));
+        notes.last()
+    }
+
     /// Everything that was issued and still counts for what the period comes to.
     pub fn counting(&self) -> impl Iterator<Item = &IssuedDocument> {
         self.documents.iter().filter(|it| !it.is_void() && !it.is_concession())

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::CatalogFold;
 use super::deployment::DeploymentFold;
+use super::known::Knowledge;
 use crate::id::{DeploymentId, ResourceId, ResourceKind};
 use crate::inventory::{Link, ResourceFold, holds, hours, stretches};
+use crate::log::Position;
 use crate::money::Ratio;
 use crate::price::{Sources, Usage};
 use crate::time::{BillingPeriod, Timestamp};
@@ -25,6 +27,8 @@ pub struct Metered {
     pub since: Timestamp,
     /// The first instant after it.
     pub to: Timestamp,
+    /// The place in the log of what began it last, the link or the life.
+    pub began: Position,
     /// The link, the life, what ended them, and what maps the type to the kind.
     pub from: Sources,
 }
@@ -67,6 +71,7 @@ pub fn metered<'a>(
                     kind: kind.clone(),
                     since,
                     to: end,
+                    began: stretch.hold.began.position.max(stretch.life.began.position),
                     from: sources,
                 });
             }
@@ -81,6 +86,7 @@ pub(super) fn as_usage(
     metered: Vec<Metered>,
     replaced: &BTreeSet<(ResourceId, ResourceKind)>,
     period: BillingPeriod,
+    knowledge: Option<&Knowledge<'_>>,
 ) -> Vec<Usage> {
     let mut usage = Vec::new();
     for it in metered {
@@ -99,6 +105,7 @@ pub(super) fn as_usage(
                     quantity: hours(since, to),
                     category: None,
                     resource: Some(it.resource.clone()),
+                    known: knowledge.map(|knows| knows.passing(it.began, since)),
                     from: it.from.clone(),
                 });
             }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalog::CatalogFold;
 use super::facts::FactsError;
+use super::known::Moment;
 use crate::event::Event;
 use crate::event::account::{
     self, CouponApplied, CreditOrigin, DrawPurpose, KindAmount, Party, Settlement, TaxProfileSet,
@@ -14,7 +15,7 @@ use crate::event::account::{
 use crate::fold::{FoldError, Reached};
 use crate::id::{Label, PlanCode, TenantId};
 use crate::log::{Position, Record, Revision};
-use crate::money::{Currency, Exact, ExactError, Money, Quantity, allocate};
+use crate::money::{Currency, Exact, ExactError, Money, Quantity};
 use crate::price::{AppliedCoupon, Prepaid, PrepaidFor, Sources, Tax};
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
@@ -27,7 +28,7 @@ pub struct TenantFold {
     registered: Option<TenantRegistered>,
     profiles: Vec<Profile>,
     coupons: Vec<Coupon>,
-    first_paid_at: Option<Timestamp>,
+    first_paid: Option<(Timestamp, Moment)>,
     draws: BTreeMap<Revision, Draw>,
     returns: Vec<Return>,
 }
@@ -58,7 +59,7 @@ enum Draw {
 struct Return {
     revision: Revision,
     draw: Revision,
-    amount: Money,
+    kinds: Vec<KindAmount>,
 }
 
 impl TenantFold {
@@ -70,7 +71,7 @@ impl TenantFold {
             registered: None,
             profiles: Vec::new(),
             coupons: Vec::new(),
-            first_paid_at: None,
+            first_paid: None,
             draws: BTreeMap::new(),
             returns: Vec::new(),
         }
@@ -96,7 +97,7 @@ impl TenantFold {
                 }
                 account::Event::CreditToppedUp(it) => match it.origin {
                     CreditOrigin::Payment { .. } | CreditOrigin::Operator { .. } => {
-                        self.first_paid_at = self.first_paid_at.or(Some(at));
+                        self.first_paid = self.first_paid.or(Some((at, Moment::of(record))));
                     }
                     // Money that goes back to the tenant is not paid by it.
                     CreditOrigin::CreditNote { .. } => (),
@@ -119,7 +120,8 @@ impl TenantFold {
                         let name = it.draw.to_string();
                         return Err(FoldError::Unknown { position, noun: "draw", name });
                     }
-                    self.returns.push(Return { revision, draw: it.draw, amount: it.amount });
+                    let (draw, kinds) = (it.draw, it.kinds.clone());
+                    self.returns.push(Return { revision, draw, kinds });
                 }
                 // Credit that moves without a charge, and what a tenant may run: no price rests on
                 // either. Tiers are recomputed from the first payment.
@@ -175,8 +177,18 @@ impl TenantFold {
     }
 
     /// When it first paid.
-    pub const fn first_paid_at(&self) -> Option<Timestamp> {
-        self.first_paid_at
+    pub fn first_paid_at(&self) -> Option<Timestamp> {
+        self.first_paid.map(|(at, _)| at)
+    }
+
+    /// When that was recorded.
+    pub(super) fn first_payment(&self) -> Option<Moment> {
+        self.first_paid.map(|(_, recorded)| recorded)
+    }
+
+    /// Whether its usage is drawn from credit.
+    pub fn is_prepaid(&self) -> bool {
+        self.registered.as_ref().is_some_and(|it| it.settlement == Settlement::Prepaid)
     }
 
     /// The tenant as a document prints it: by the profile that stands at an instant, else by the
@@ -236,12 +248,19 @@ impl TenantFold {
                 it.from.extend(&self.source(*revision));
             }
             for back in self.returns.iter().filter(|it| it.draw == *revision) {
-                let divided = take_back(&mut charges, back.amount, &self.source(back.revision));
-                divided.map_err(|source| FactsError::Returned { draw: *revision, source })?;
+                let taken = take_back(&mut charges, &back.kinds, &self.source(back.revision));
+                taken.map_err(|source| FactsError::Returned { draw: *revision, source })?;
             }
-            // What went back whole was never charged.
-            prepaid.extend(charges.into_iter().filter(|it| !it.amount.is_zero()));
+            prepaid.extend(charges);
         }
+        // What went back whole was never charged.
+        let mut left = BTreeMap::<PrepaidFor, (Exact, Exact)>::new();
+        for it in &prepaid {
+            let (quantity, amount) = left.entry(it.what.clone()).or_default();
+            *quantity = quantity.checked_add(it.quantity.get()).map_err(FactsError::Prepaid)?;
+            *amount = amount.checked_add(it.amount.amount()).map_err(FactsError::Prepaid)?;
+        }
+        prepaid.retain(|it| left.get(&it.what) != Some(&(Exact::ZERO, Exact::ZERO)));
         Ok(prepaid)
     }
 
@@ -273,16 +292,19 @@ fn usage_of(it: &KindAmount) -> Prepaid {
     Prepaid { what, quantity: it.quantity, amount: it.amount, from: Sources::NONE }
 }
 
-/// A part of a draw that went back takes from each of its charges in proportion.
-fn take_back(charges: &mut [Prepaid], amount: Money, from: &Sources) -> Result<(), ExactError> {
-    let weights = charges.iter().map(|it| it.amount.amount()).collect::<Vec<_>>();
-    if weights.iter().all(|it| it.is_zero()) {
-        return Ok(());
-    }
-    let parts = allocate(amount.amount(), Exact::SCALE_MAX, &weights)?;
-    for (charge, part) in charges.iter_mut().zip(parts) {
-        let left = charge.amount.amount().checked_sub(part)?;
-        charge.amount = Money::new(left, charge.amount.currency());
+/// What went back of a draw takes from what it was for.
+fn take_back(
+    charges: &mut [Prepaid],
+    kinds: &[KindAmount],
+    from: &Sources,
+) -> Result<(), ExactError> {
+    for back in kinds {
+        let what = PrepaidFor::Usage(back.kind.clone());
+        let Some(charge) = charges.iter_mut().find(|it| it.what == what) else { continue };
+        let amount = charge.amount.amount().checked_sub(back.amount.amount())?;
+        charge.amount = Money::new(amount, charge.amount.currency());
+        let quantity = charge.quantity.checked_sub(back.quantity);
+        charge.quantity = quantity.map_err(|_| ExactError::Overflow)?;
         charge.from.extend(from);
     }
     Ok(())

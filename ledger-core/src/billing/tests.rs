@@ -23,6 +23,7 @@ mod metered;
 mod posted;
 mod process;
 mod properties;
+mod settling;
 
 pub(super) const LEDGER: LedgerId = LedgerId::from_bytes([7; 16]);
 
@@ -42,6 +43,8 @@ pub(super) fn seed() -> Catalog {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
     pub(super) streams: BTreeMap<Stream, Vec<Record>>,
+    /// The log's clock, where it is not the world's.
+    pub(super) now: Option<Timestamp>,
     events: u64,
 }
 
@@ -64,7 +67,7 @@ impl Ledger {
             revision,
             id: new.key.as_ref().map_or_else(placed, EventId::derive),
             occurred_at: new.occurred_at,
-            recorded_at: new.occurred_at,
+            recorded_at: self.now.unwrap_or(new.occurred_at),
             actor: actor.clone(),
             causation: None,
             correlation: None,

@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::facts::FactsError;
+use super::known::Knowledge;
 use crate::catalog::{canonical_kind, units_in};
 use crate::event::{Event, usage};
 use crate::fold::{FoldError, Reached};
 use crate::id::{DeploymentSlug, ResourceId, ResourceKind, TenantId};
-use crate::log::{Record, Revision};
+use crate::log::{Position, Record, Revision};
 use crate::money::{Quantity, Ratio};
 use crate::price::{Sources, Usage};
 use crate::stream::Stream;
@@ -34,6 +35,7 @@ pub struct UsageFold {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Measured {
     at: Timestamp,
+    position: Position,
     as_recorded: usage::Recorded,
     correction: Option<Correction>,
 }
@@ -42,6 +44,7 @@ struct Measured {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct GaugeStood {
     at: Timestamp,
+    position: Position,
     set: usage::GaugeSet,
     correction: Option<Correction>,
 }
@@ -62,7 +65,7 @@ impl Correction {
 impl UsageFold {
     /// Nothing used yet.
     pub const fn of(tenant: TenantId, period: BillingPeriod) -> Self {
-        let reached = Reached { revision: None, position: crate::log::Position::ORIGIN };
+        let reached = Reached { revision: None, position: Position::ORIGIN };
         Self { tenant, period, reached, recorded: BTreeMap::new(), gauges: BTreeMap::new() }
     }
 
@@ -75,12 +78,13 @@ impl UsageFold {
         match event {
             usage::Event::Recorded(it) => {
                 self.expect_within(record)?;
-                let measured = Measured { at, as_recorded: it.clone(), correction: None };
+                let as_recorded = it.clone();
+                let measured = Measured { at, position, as_recorded, correction: None };
                 self.recorded.insert(revision, measured);
             }
             usage::Event::GaugeSet(it) => {
                 self.expect_within(record)?;
-                let stood = GaugeStood { at, set: it.clone(), correction: None };
+                let stood = GaugeStood { at, position, set: it.clone(), correction: None };
                 self.gauges.insert(revision, stood);
             }
             usage::Event::Corrected(it) => {
@@ -122,6 +126,15 @@ impl UsageFold {
     /// The usage as a price sees it at an instant: in base units, kinds by their one name, records
     /// in order of the log, then the hours of gauges.
     pub fn usage(&self, until: Timestamp) -> Result<Vec<Usage>, FactsError> {
+        self.usage_knowing(until, None)
+    }
+
+    /// The same, each with what was known with it.
+    pub(super) fn usage_knowing(
+        &self,
+        until: Timestamp,
+        knowledge: Option<&Knowledge<'_>>,
+    ) -> Result<Vec<Usage>, FactsError> {
         let stream = self.stream();
         let mut usage = Vec::with_capacity(self.recorded.len());
         for (revision, measured) in &self.recorded {
@@ -139,10 +152,11 @@ impl UsageFold {
                 quantity,
                 category: it.category.clone(),
                 resource: it.resource.clone(),
+                known: knowledge.map(|it| it.at(measured.position)),
                 from,
             });
         }
-        self.add_gauges(until.min(self.period.ends_at()), &mut usage)?;
+        self.add_gauges(until.min(self.period.ends_at()), knowledge, &mut usage)?;
         Ok(usage)
     }
 
@@ -153,7 +167,12 @@ impl UsageFold {
     }
 
     /// A gauge's value times the hours it stood, day by day, because a day may begin another run.
-    fn add_gauges(&self, until: Timestamp, usage: &mut Vec<Usage>) -> Result<(), FactsError> {
+    fn add_gauges(
+        &self,
+        until: Timestamp,
+        knowledge: Option<&Knowledge<'_>>,
+        usage: &mut Vec<Usage>,
+    ) -> Result<(), FactsError> {
         let stream = self.stream();
         let mut series = BTreeMap::<_, Vec<_>>::new();
         for (revision, stood) in &self.gauges {
@@ -161,13 +180,14 @@ impl UsageFold {
             if let Some((value, from)) = counted.filter(|_| stood.at < until) {
                 let it = &stood.set;
                 let gauge = (canonical_kind(&it.kind), &it.deployment, &it.resource);
-                series.entry(gauge).or_default().push((stood.at, *revision, value, from));
+                let set = (*revision, stood.position);
+                series.entry(gauge).or_default().push((stood.at, set, value, from));
             }
         }
         for ((kind, deployment, resource), mut values) in series {
             values.sort_by_key(|it| (it.0, it.1));
             let ends = values.iter().skip(1).map(|it| it.0).chain([until]).collect::<Vec<_>>();
-            for ((set_at, revision, value, from), end) in values.into_iter().zip(ends) {
+            for ((set_at, (revision, position), value, from), end) in values.into_iter().zip(ends) {
                 let out_of_bounds = |source| FactsError::Usage { revision, source };
                 for day in self.period.each_day().filter(|_| !value.is_zero()) {
                     let since = day.starts_at().max(set_at);
@@ -182,6 +202,7 @@ impl UsageFold {
                             quantity: hours.map_err(out_of_bounds)?,
                             category: None,
                             resource: resource.clone(),
+                            known: knowledge.map(|it| it.passing(position, since)),
                             from: from.clone(),
                         });
                     }

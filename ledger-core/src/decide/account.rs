@@ -25,7 +25,7 @@ pub mod profile;
 pub mod purchase;
 pub mod slots;
 
-pub use credit::Credit;
+pub use credit::{Credit, UsageDue};
 
 /// Whether a tenant pays, as enforcement last said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -4,15 +4,15 @@ use proptest::prelude::*;
 use proptest::strategy::Union;
 
 use super::Refusal;
-use super::account::Account;
 use super::account::guard::{Reserve, Wanted};
 use super::account::purchase::Purchase;
+use super::account::{Account, UsageDue};
 use super::catalog::Offers;
 use super::deployment::Deployment;
 use super::script::{Folded, Script};
 use crate::catalog::Catalog;
 use crate::event::account::{
-    CreditChargedBack, CreditDrawn, CreditToppedUp, ReleaseReason, TenantRegistered,
+    CreditChargedBack, CreditDrawn, CreditToppedUp, DrawPurpose, ReleaseReason, TenantRegistered,
 };
 use crate::event::deployment::{Created, State};
 use crate::event::{Event, account, deployment, enforcement};
@@ -72,12 +72,15 @@ proptest! {
         let plan = catalog.plans.first().map_or(plan, |it| it.plan.clone());
         let lot = drawn.0.lots.first().map_or(lot, |it| it.lot.clone());
         answered(account.top_up(&top_up));
-        answered(account.settle_usage(money.0, &drawn.0.purpose, at));
+        if let DrawPurpose::Usage { period, reached, kinds } = &drawn.0.purpose {
+            let due = UsageDue { period: *period, reached: *reached, kinds: kinds.clone() };
+            answered(account.settle_usage(&due, at));
+        }
         answered(account.apply_to_invoice(&number, money.0, at));
         answered(account.expire(at));
         answered(account.refund(&lot, money.0, note.clone(), at));
         answered(account.charge_back(&drawn.1));
-        answered(account.return_draw(Revision::FIRST, &drawn.0, money.0, note));
+        answered(account.return_draw((Revision::FIRST, &drawn.0), money.0, Vec::new(), note));
         let bought = account.purchase(&offers, &Purchase { plan: plan.clone(), at, key: None });
         if bought.as_ref().is_ok_and(|it| !it.is_empty()) {
             prop_assert!(account.credit().balance(at).is_ok_and(|it| !it.is_negative()));

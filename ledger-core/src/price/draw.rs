@@ -1,4 +1,4 @@
-//! What prepaid usage costs when it is recorded: by kind, exact, before any rounding.
+//! What prepaid usage costs: by kind, exact, before any rounding.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::event::invoice::LineKind;
 use crate::id::ResourceKind;
 use crate::money::{Exact, ExactError, Money, Quantity, Ratio, Rounding};
 
-/// The cost of some usage of one kind.
+/// The cost of all usage of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draw {
     /// The kind.
@@ -22,10 +22,11 @@ pub struct Draw {
     pub explain: Step,
 }
 
-/// What the usage among the facts is drawn for, by kind; a kind that nothing prices draws nothing.
+/// What the usage among the facts comes to, by kind; a kind that nothing prices is not there.
 ///
-/// A record is drawn once, by the ladder of its own instant, and a later top-up never prices it
-/// again: the facts hold the records to settle and none that were settled before.
+/// It is all of the usage, drawn before or not, because an allowance or a tier counts all of it:
+/// what is missing to it is what is drawn next. Each record has the tier of its own instant, and a
+/// later top-up never prices it again: it [knows](super::Known) what was known with it.
 pub fn draws(facts: &Facts) -> Result<Vec<Draw>, PriceError> {
     let mut open = facts.clone();
     open.is_prepaid = false;

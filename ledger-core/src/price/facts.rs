@@ -132,8 +132,31 @@ pub struct Usage {
     pub category: Option<Category>,
     /// The resource it was measured on, where it names one.
     pub resource: Option<ResourceId>,
+    /// What was known when it was recorded, where that prices it for good; else all is known.
+    pub known: Option<Known>,
     /// The record, and the correction that counts.
     pub from: Sources,
+}
+
+/// What was known of prices when something was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// How many of the resource prices, in the order in which they were recorded.
+    pub prices: usize,
+    /// Whether the tenant had paid for the first time.
+    pub has_paid: bool,
+}
+
+impl Usage {
+    /// Whether a price counts for it, by its place among all of them.
+    pub(super) fn knows_price(&self, index: usize) -> bool {
+        self.known.is_none_or(|it| index < it.prices)
+    }
+
+    /// Since when the tenant pays, as far as that counts for it.
+    pub(super) fn paid_since(&self, first_paid_at: Option<Timestamp>) -> Option<Timestamp> {
+        first_paid_at.filter(|_| self.known.is_none_or(|it| it.has_paid))
+    }
 }
 
 /// A resource price and when it takes effect.

@@ -113,7 +113,8 @@ fn walk(
         if paid.is_zero() {
             continue;
         }
-        let tier = tier_for(ladder, first_paid_at, record.category.as_ref(), record.at);
+        let since = record.paid_since(first_paid_at);
+        let tier = tier_for(ladder, since, record.category.as_ref(), record.at);
         let index = tier.and_then(|tier| ladder.tiers.iter().position(|it| it == tier));
         let (units, from) = by_tier.entry(index).or_insert((Ratio::ZERO, Sources::NONE));
         *units = units.checked_add(paid)?;

@@ -142,6 +142,7 @@ fn usage(
             quantity: (*quantity).into(),
             category: None,
             resource: None,
+            known: None,
             from: Sources::NONE,
         })
     };

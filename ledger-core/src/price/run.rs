@@ -114,10 +114,15 @@ fn standing<T>(changes: &[T], at: impl Fn(&T) -> Timestamp, cutoff: Timestamp) -
     changes.iter().filter(|it| at(it) <= cutoff).max_by_key(|it| at(it))
 }
 
+/// The version that a day of a deployment is priced by; nothing where none was ever bound.
+pub fn bound_on(it: &Deployment, day: Day, until: Timestamp) -> Option<&Bound> {
+    standing(&it.bound, |it| it.at, cutoff(day, until))
+}
+
 /// What makes a day of a deployment charged, priced at an instant; nothing where the day is free.
 pub fn charged_on(it: &Deployment, day: Day, until: Timestamp) -> Option<&Charged> {
     let end = cutoff(day, until);
-    let is_bound = standing(&it.bound, |it| it.at, end).is_some();
+    let is_bound = bound_on(it, day, until).is_some();
     standing(&it.charged, |it| it.at, end).filter(|it| it.is_charged && is_bound)
 }
 
@@ -125,8 +130,7 @@ pub fn charged_on(it: &Deployment, day: Day, until: Timestamp) -> Option<&Charge
 pub(super) fn runs<'a>(facts: &Facts, deployment: Option<&'a Deployment>) -> Vec<Run<'a>> {
     let mut runs: Vec<Run<'a>> = Vec::new();
     for day in facts.period.each_day().take_while(|day| day.starts_at() <= facts.until) {
-        let end = cutoff(day, facts.until);
-        let bound = deployment.and_then(|it| standing(&it.bound, |it| it.at, end));
+        let bound = deployment.and_then(|it| bound_on(it, day, facts.until));
         let charged = deployment.and_then(|it| charged_on(it, day, facts.until));
         let identity = |it: &Bound| (it.plan.plan.clone(), it.version);
         match runs.last_mut() {

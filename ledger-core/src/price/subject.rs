@@ -13,7 +13,7 @@ use super::{
 use crate::catalog::{Aggregation, Charge, Item, PriceModel};
 use crate::event::invoice::LineKind;
 use crate::id::{DeploymentSlug, ResourceKind, Unit};
-use crate::money::{ExactError, Money, Quantity, Ratio, Rounding, UnitPrice};
+use crate::money::{Currency, ExactError, Money, Quantity, Ratio, Rounding, UnitPrice};
 
 /// Deployments in order of their slugs; usage that names none comes last.
 pub(super) fn price_all(facts: &Facts, draft: &mut Draft<'_>) -> Result<(), PriceError> {
@@ -261,7 +261,8 @@ fn price_usage(
 ) -> Result<(), PriceError> {
     let mut by_price = BTreeMap::<Option<usize>, Vec<&Usage>>::new();
     for record in records {
-        by_price.entry(effective_price(facts, record)).or_default().push(record);
+        let index = resource_price_of(&facts.resource_prices, facts.currency, record);
+        by_price.entry(index).or_default().push(record);
     }
     for (index, records) in by_price {
         let used = total(&records)?;
@@ -281,13 +282,18 @@ fn price_usage(
     Ok(())
 }
 
-/// The place of the price that holds when a record was measured; one in another currency is none.
-fn effective_price(facts: &Facts, record: &Usage) -> Option<usize> {
+/// The place of the resource price that holds for a record; one in another currency is none.
+pub fn resource_price_of(
+    prices: &[EffectivePrice],
+    currency: Currency,
+    record: &Usage,
+) -> Option<usize> {
     let holds = |it: &EffectivePrice| {
-        it.price.kind == record.kind && it.price.currency == facts.currency && it.at <= record.at
+        it.price.kind == record.kind && it.price.currency == currency && it.at <= record.at
     };
-    let prices = facts.resource_prices.iter().enumerate().filter(|(_, it)| holds(it));
-    prices.max_by_key(|(_, it)| it.at).map(|(index, _)| index)
+    let known = prices.iter().enumerate().filter(|it| record.knows_price(it.0));
+    let holding = known.filter(|(_, it)| holds(it));
+    holding.max_by_key(|(_, it)| it.at).map(|(index, _)| index)
 }
 
 fn price_at(

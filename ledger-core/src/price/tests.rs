@@ -135,6 +135,7 @@ impl Story {
             quantity: quantity.parse().unwrap(),
             category: category.map(|it| it.parse().unwrap()),
             resource: None,
+            known: None,
             from: one("usage-acme.2026-04", place),
         };
         self.facts.usage.push(usage);

@@ -80,7 +80,16 @@ struct Series {
 impl Series {
     fn usage(&self, at: Timestamp, quantity: Ratio) -> Usage {
         let Self { deployment, kind, category, resource } = self.clone();
-        Usage { at, deployment, kind, quantity, category, resource, from: Sources::NONE }
+        Usage {
+            at,
+            deployment,
+            kind,
+            quantity,
+            category,
+            resource,
+            known: None,
+            from: Sources::NONE,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::table::{Cell, Column, Conversion, Sums};
 use crate::id::{DeploymentId, DeploymentSlug, ResourceId, ResourceKind, TenantId};
 use crate::log::Revision;
 use crate::money::{Currency, Money, Quantity, Ratio};
-use crate::price::{Deployment, Sources, Unpriced, Usage};
+use crate::price::{self, Deployment, EffectivePrice, Facts, PriceError, Sources, Unpriced, Usage};
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
 
@@ -59,8 +59,23 @@ pub struct Metered {
     pub deployments: Vec<Deployment>,
     /// What it used, the hours that the ledger metered itself among it.
     pub usage: Vec<Usage>,
+    /// What it is billed in.
+    pub currency: Currency,
+    /// What prices usage that no plan does.
+    pub resource_prices: Vec<EffectivePrice>,
     /// What of it nothing prices.
     pub unpriced: Vec<Unpriced>,
+}
+
+impl Metered {
+    /// A tenant as the facts of its period have it; what nothing prices is the same to who is
+    /// invoiced and to who has paid in advance.
+    pub fn of(tenant: TenantId, facts: Facts) -> Result<Self, PriceError> {
+        let facts = Facts { is_prepaid: false, ..facts };
+        let unpriced = price::price(&facts)?.unpriced;
+        let Facts { currency, resource_prices, deployments, usage, .. } = facts;
+        Ok(Self { tenant, deployments, usage, currency, resource_prices, unpriced })
+    }
 }
 
 /// What sort of leak.

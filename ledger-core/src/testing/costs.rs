@@ -300,8 +300,9 @@ pub fn running_books() -> impl Strategy<Value = Books> {
     (facts::facts(), tenant()).prop_flat_map(|(facts, tenant)| {
         let unpriced = price::price(&facts).map_or_else(|_| Vec::new(), |it| it.unpriced);
         let period = facts.period;
-        let price::Facts { deployments, usage, .. } = facts;
-        let metered = vec![Metered { tenant, deployments, usage, unpriced }];
+        let price::Facts { currency, resource_prices, deployments, usage, .. } = facts;
+        let metered =
+            vec![Metered { tenant, deployments, usage, currency, resource_prices, unpriced }];
         books_of(period).prop_map(move |books| Books { metered: metered.clone(), ..books })
     })
 }

@@ -105,6 +105,7 @@ fn usage(period: BillingPeriod) -> impl Strategy<Value = Usage> {
             quantity: Ratio::new(over, under).expect("drawn above zero"),
             category: category.map(|it| it.parse().expect("a category")),
             resource: None,
+            known: None,
             from,
         }
     })

@@ -91,7 +91,8 @@ proptest! {
         });
         facts.usage.extend(used.into_iter().map(|(kind, quantity)| Usage {
             at: starts_on.starts_at(), deployment: Some(slug.clone()), kind,
-            quantity: quantity.into(), category: None, resource: None, from: Sources::NONE,
+            quantity: quantity.into(), category: None, resource: None, known: None,
+            from: Sources::NONE,
         }));
         let billed = price(&facts).unwrap();
         let quoted_lines = [told(&quoted.recurring), told(&quoted.overage)].concat();

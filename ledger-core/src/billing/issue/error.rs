@@ -1,6 +1,6 @@
 //! Why there is no next step, and why what was asked is refused.
 
-use super::super::{BasisError, FactsError};
+use super::super::{BasisError, FactsError, SettleError};
 use crate::decide::account::credit::CreditRefusal;
 use crate::decide::{Refusal, RefusalKind};
 use crate::event::EncodeError;
@@ -67,6 +67,9 @@ pub enum IssueError {
         #[source]
         source: BasisError,
     },
+    /// The usage that the period would be charged for cannot be drawn.
+    #[error(transparent)]
+    Settle(Box<SettleError>),
     /// Nobody registered the customer.
     #[error("the customer cannot be printed")]
     Customer(#[source] FactsError),

@@ -246,7 +246,11 @@ fn what_credit_paid_is_charged_as_drawn_and_what_went_back_is_not() {
     let drawn = |period: &str, amount: &str, kinds| CreditDrawn {
         amount: aud(amount),
         lots: Vec::new(),
-        purpose: DrawPurpose::Usage { period: parsed(period), reached: Revision::FIRST, kinds },
+        purpose: DrawPurpose::Usage {
+            period: parsed(period),
+            reached: Some(Revision::FIRST),
+            kinds,
+        },
     };
     let of_april = vec![kind("vm_hour", "30", "0.3005"), kind("llm_tokens", "10", "0.2")];
     ledger.tell(account, "2026-04-03", drawn("2026-03", "9", vec![kind("vm_hour", "900", "9")]));
@@ -256,14 +260,14 @@ fn what_credit_paid_is_charged_as_drawn_and_what_went_back_is_not() {
         draw,
         amount: aud("0.25"),
         lots: Vec::new(),
+        kinds: vec![kind("vm_hour", "20", "0.15"), kind("llm_tokens", "5", "0.1")],
         reason: parsed("measured twice"),
     };
     ledger.tell(account, "2026-05-01", back);
     let basis = ledger.basis("pre", "2026-04");
     assert_eq!(basis.tenant.first_paid_at(), Some(at("2026-04-02")));
     let document = basis.price(RULES_VERSION, at("2026-05-01")).unwrap();
-    // 0.25 goes back in proportion: 1.3005 - 0.1501... is 1.1504, 0.2 - 0.0999... is 0.1001.
-    assert_eq!(told(&document), ["usage 10 - 0.10", "usage 130 - 1.15"]);
+    assert_eq!(told(&document), ["usage 5 - 0.10", "usage 110 - 1.15"]);
     assert!(document.is_tax_included && document.lines.iter().all(|it| it.line.settled));
     assert_eq!((document.total, document.tax), (aud("1.25"), aud("0.11")));
 }

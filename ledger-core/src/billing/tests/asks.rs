@@ -87,7 +87,9 @@ fn force_leaves_what_is_paid_and_a_note_carries_the_difference() {
     let mut ledger = april();
     ledger.pay("2026-04", "20");
     ledger.used("shop", "2026-04-20", "droplet_hours", "500");
-    assert_eq!(ledger.force("2026-04"), issued("INV-000001"));
+    let amended = |note| Done::Amended { number: parsed("INV-000001"), note: parsed(note) };
+    assert_eq!(ledger.force("2026-04"), amended("DN-000001"));
+    assert_eq!(ledger.force("2026-04"), amended("DN-000001"), "made before");
     let note = ledger.document("DN-000001");
     assert_eq!((note.kind, note.due), (DocumentKind::DebitNote, aud("5.50")));
     assert_eq!(note.amends, Some(parsed("INV-000001")));
@@ -95,7 +97,7 @@ fn force_leaves_what_is_paid_and_a_note_carries_the_difference() {
     for place in 0..90 {
         ledger.correct(Revision::new(place), "0");
     }
-    ledger.force("2026-04");
+    assert_eq!(ledger.force("2026-04"), amended("CN-000002"));
     // 12.22 less was used, tax included; 50.64 of the invoice is still due.
     let (note, invoice) = (ledger.document("CN-000002"), ledger.document("INV-000001"));
     assert_eq!((note.document.totals.gross, note.to_credit), (aud("-12.89"), aud("0")));

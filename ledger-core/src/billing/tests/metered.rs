@@ -42,7 +42,7 @@ impl Ledger {
         self.tell(&format!("resource-do.{id}"), when, restored);
     }
 
-    fn delete(&mut self, id: &str, when: &str) {
+    pub(super) fn delete(&mut self, id: &str, when: &str) {
         let deleted = ResourceDeleted { evidence: Deletion::Reported };
         self.tell(&format!("resource-do.{id}"), when, deleted);
     }
@@ -52,7 +52,7 @@ impl Ledger {
         self.tell(&format!("deployment-acme.{slug}"), when, linked);
     }
 
-    fn unlink(&mut self, slug: &str, when: &str, id: &str) {
+    pub(super) fn unlink(&mut self, slug: &str, when: &str, id: &str) {
         let resource = parsed(&format!("do.{id}"));
         let unlinked = ResourceUnlinked { resource, reason: None };
         self.tell(&format!("deployment-acme.{slug}"), when, unlinked);

@@ -80,7 +80,7 @@ fn what_rounding_a_prepaid_line_adds_is_posted_by_name() {
     for (reached, amount) in [(0, "0.0031"), (1, "0.0032")] {
         let amount = Money::parse(amount, Currency::AUD).unwrap();
         let kinds = vec![KindAmount { kind: parsed("llm_tokens"), quantity: parsed("1"), amount }];
-        let (period, reached) = (parsed("2026-04"), Revision::new(reached));
+        let (period, reached) = (parsed("2026-04"), Some(Revision::new(reached)));
         let purpose = DrawPurpose::Usage { period, reached, kinds };
         let lots: Vec<LotPart> = Vec::new();
         ledger.tell("account-bob", "2026-04-09", CreditDrawn { amount, lots, purpose });

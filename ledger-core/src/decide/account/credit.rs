@@ -11,13 +11,18 @@ use crate::decide::{Refusal, RefusalKind, nothing, one};
 use crate::event;
 use crate::event::account::{
     CreditChargedBack, CreditDrawn, CreditExpired, CreditOrigin, CreditRefunded, CreditReturned,
-    CreditToppedUp, DrawPurpose, Event, LotPart,
+    CreditToppedUp, DrawPurpose, Event, KindAmount, LotPart,
 };
 use crate::fold::FoldProblem;
 use crate::id::{InvoiceNumber, LotId, Note, PaymentRef, Provider};
 use crate::log::{Record, Revision};
 use crate::money::{Currency, Exact, Money, MoneyError, Rounding};
 use crate::time::{BillingPeriod, Timestamp};
+
+mod usage;
+
+use usage::Settled;
+pub use usage::UsageDue;
 
 /// A lot of credit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +58,7 @@ pub struct Credit {
     lots: BTreeMap<LotId, Lot>,
     owed: Exact,
     first_paid_at: Option<Timestamp>,
-    settled: BTreeMap<BillingPeriod, Revision>,
+    settled: BTreeMap<BillingPeriod, Settled>,
     applied: BTreeMap<InvoiceNumber, (Revision, CreditDrawn)>,
     charged_back: BTreeSet<(Provider, PaymentRef)>,
     returned: BTreeMap<Revision, Returned>,
@@ -70,11 +75,6 @@ impl Credit {
     /// When the first top-up recorded was paid. It never moves.
     pub const fn first_paid_at(&self) -> Option<Timestamp> {
         self.first_paid_at
-    }
-
-    /// How far the usage of a period was drawn.
-    pub fn settled(&self, period: BillingPeriod) -> Option<Revision> {
-        self.settled.get(&period).copied()
     }
 
     /// What was drawn for an invoice at issue, whether or not it went back since.
@@ -162,8 +162,8 @@ impl Credit {
             Event::CreditDrawn(it) => {
                 self.draw(of(it.amount, currency)?, &it.lots)?;
                 match &it.purpose {
-                    DrawPurpose::Usage { period, reached, .. } => {
-                        self.settled.insert(*period, *reached);
+                    DrawPurpose::Usage { period, .. } => {
+                        self.settled.entry(*period).or_default().take(record.revision, it)?;
                     }
                     DrawPurpose::Invoice { number } => {
                         self.applied.insert(number.clone(), (record.revision, it.clone()));
@@ -171,19 +171,7 @@ impl Credit {
                     DrawPurpose::Payment { .. } => (),
                 }
             }
-            Event::CreditReturned(it) => {
-                let mut settles = of(it.amount, currency)?;
-                let mut returned = self.returned.remove(&it.draw).unwrap_or_default();
-                add(&mut returned.total, settles)?;
-                for part in &it.lots {
-                    let given = part.amount.amount();
-                    add(&mut self.lot(&part.lot)?.left, given)?;
-                    add(returned.lots.entry(part.lot.clone()).or_default(), given)?;
-                    add(&mut settles, given.negated())?;
-                }
-                self.returned.insert(it.draw, returned);
-                self.owe(settles.negated())?;
-            }
+            Event::CreditReturned(it) => self.take_returned(it, currency)?,
             Event::CreditExpired(it) => self.reduce(&it.lot, of(it.amount, currency)?)?,
             Event::CreditRefunded(it) => self.reduce(&it.lot, of(it.amount, currency)?)?,
             Event::CreditChargedBack(it) => {
@@ -209,6 +197,27 @@ impl Credit {
             | Event::CouponApplied(_) => (),
         }
         Ok(())
+    }
+
+    fn take_returned(
+        &mut self,
+        it: &CreditReturned,
+        currency: Currency,
+    ) -> Result<(), FoldProblem> {
+        let mut settles = of(it.amount, currency)?;
+        let mut returned = self.returned.remove(&it.draw).unwrap_or_default();
+        add(&mut returned.total, settles)?;
+        for part in &it.lots {
+            let given = part.amount.amount();
+            add(&mut self.lot(&part.lot)?.left, given)?;
+            add(returned.lots.entry(part.lot.clone()).or_default(), given)?;
+            add(&mut settles, given.negated())?;
+        }
+        self.returned.insert(it.draw, returned);
+        for settled in self.settled.values_mut() {
+            settled.give_back(it)?;
+        }
+        self.owe(settles.negated())
     }
 
     fn topped_up(
@@ -367,29 +376,6 @@ impl Account {
         }
     }
 
-    /// Draws the price of usage in full, up to a place in its stream. Drawn before: nothing.
-    pub fn settle_usage(&self, amount: Money, purpose: &DrawPurpose, at: Timestamp) -> Answer {
-        let currency = self.currency().ok_or(CreditRefusal::TenantUnknown)?;
-        let exact = of(amount, currency)?;
-        if exact.is_negative() {
-            return Err(CreditRefusal::AmountNotPositive { amount });
-        }
-        let is_done = match purpose {
-            DrawPurpose::Usage { period, reached, .. } => {
-                self.credit.settled(*period).is_some_and(|it| it >= *reached)
-            }
-            DrawPurpose::Invoice { number } => self.credit.applied.contains_key(number),
-            // Known again by how much of the payment is still credit.
-            DrawPurpose::Payment { .. } => false,
-        };
-        if is_done {
-            return nothing();
-        }
-        self.credit.owed.checked_add(exact).map_err(MoneyError::from)?;
-        let lots = lot_parts(self.credit.parts(exact, at)?, currency);
-        one(CreditDrawn { amount, lots, purpose: purpose.clone() })
-    }
-
     /// Applies credit to an invoice at issue: the lesser of its total and the balance, rounded
     /// toward zero to the minor unit. Nothing where there is nothing to apply.
     pub fn apply_to_invoice(&self, number: &InvoiceNumber, total: Money, at: Timestamp) -> Answer {
@@ -397,10 +383,11 @@ impl Account {
         let applied = of(total, currency)?.min(self.credit.balance(at)?);
         let applied = Money::new(applied, currency).rounded(Rounding::TowardZero);
         let applied = applied.map_err(MoneyError::from)?;
-        if applied.is_negative() || applied.is_zero() {
+        let is_done = self.credit.applied.contains_key(number);
+        if is_done || applied.is_negative() || applied.is_zero() {
             return nothing();
         }
-        self.settle_usage(applied, &DrawPurpose::Invoice { number: number.clone() }, at)
+        one(self.credit.drawn_for(applied, DrawPurpose::Invoice { number: number.clone() }, at)?)
     }
 
     /// Gives back what was drawn for an invoice that no longer counts. Nothing is left to give: no
@@ -413,7 +400,7 @@ impl Account {
             return nothing();
         }
         let left = Money::new(left, drawn.amount.currency());
-        self.return_draw(*draw, drawn, left, reason)
+        self.return_draw((*draw, drawn), left, Vec::new(), reason)
     }
 
     /// What has expired and was not recorded as such.
@@ -455,15 +442,41 @@ impl Account {
     }
 
     /// Gives a draw back, or a part of it: first what is owed, then its lots, last drawn first.
+    /// `kinds` are what of it each kind of usage had cost.
     pub fn return_draw(
         &self,
-        draw: Revision,
-        drawn: &CreditDrawn,
+        draw: (Revision, &CreditDrawn),
         amount: Money,
+        kinds: Vec<KindAmount>,
         reason: Note,
     ) -> Answer {
         let (currency, exact) = self.positive(amount)?;
-        let before = self.credit.returned.get(&draw).cloned().unwrap_or_default();
+        one(self.credit.returned_of(draw, (exact, currency), kinds, reason)?)
+    }
+}
+
+impl Credit {
+    /// A draw in full; what the lots do not cover is owed.
+    fn drawn_for(
+        &self,
+        amount: Money,
+        purpose: DrawPurpose,
+        at: Timestamp,
+    ) -> Result<CreditDrawn, CreditRefusal> {
+        self.owing(amount.amount())?;
+        let lots = lot_parts(self.parts(amount.amount(), at)?, amount.currency());
+        Ok(CreditDrawn { amount, lots, purpose })
+    }
+
+    fn returned_of(
+        &self,
+        (draw, drawn): (Revision, &CreditDrawn),
+        (exact, currency): (Exact, Currency),
+        kinds: Vec<KindAmount>,
+        reason: Note,
+    ) -> Result<CreditReturned, CreditRefusal> {
+        let amount = Money::new(exact, currency);
+        let before = self.returned.get(&draw).cloned().unwrap_or_default();
         let after = before.total.checked_add(exact).map_err(MoneyError::from)?;
         let taken = of(drawn.amount, currency)?;
         if after > taken {
@@ -471,11 +484,11 @@ impl Account {
             let left = Money::new(left, currency);
             return Err(CreditRefusal::ReturnExceedsDraw { left, amount });
         }
-        let settles = self.credit.owed.min(exact).max(Exact::ZERO);
+        let settles = self.owed.min(exact).max(Exact::ZERO);
         let mut missing = exact.checked_sub(settles).map_err(MoneyError::from)?;
         let mut lots = Vec::new();
         for part in drawn.lots.iter().rev() {
-            if !self.credit.lots.contains_key(&part.lot) {
+            if !self.lots.contains_key(&part.lot) {
                 return Err(CreditRefusal::LotUnknown { lot: part.lot.clone() });
             }
             let gone = before.lots.get(&part.lot).copied().unwrap_or_default();
@@ -487,7 +500,7 @@ impl Account {
                 lots.push(LotPart { lot: part.lot.clone(), amount });
             }
         }
-        one(CreditReturned { draw, amount, lots, reason })
+        Ok(CreditReturned { draw, amount, lots, kinds, reason })
     }
 }
 

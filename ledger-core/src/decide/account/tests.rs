@@ -8,9 +8,12 @@ use super::*;
 use crate::decide::script::{Script, offers};
 use crate::decide::{Refusal, RefusalKind};
 use crate::event::account::{
-    CreditDrawn, CreditOrigin, CreditToppedUp, DrawPurpose, IdentityVerified, Settlement,
+    CreditDrawn, CreditOrigin, CreditToppedUp, DrawPurpose, IdentityVerified, KindAmount,
+    Settlement,
 };
 use crate::event::enforcement::{Restored, Suspended};
+use crate::log::Revision;
+use crate::money::Quantity;
 use crate::testing::cases;
 
 pub(super) fn usd(cents: i128) -> Money {
@@ -35,6 +38,13 @@ fn registration(currency: &str) -> TenantRegistered {
 pub(super) fn lot(name: &str, cents: i128) -> CreditToppedUp {
     let origin = CreditOrigin::Operator { reason: "paid".parse().unwrap() };
     CreditToppedUp { lot: name.parse().unwrap(), amount: usd(cents), expires_at: None, origin }
+}
+
+/// The usage of April comes to so many cents by now.
+pub(super) fn due(reached: u64, cents: i128) -> UsageDue {
+    let (period, reached) = ("2026-04".parse().unwrap(), Some(Revision::new(reached)));
+    let (kind, quantity) = ("vm_hour".parse().unwrap(), Quantity::ZERO);
+    UsageDue { period, reached, kinds: vec![KindAmount { kind, quantity, amount: usd(cents) }] }
 }
 
 /// A tenant with everything a purchase needs.
@@ -120,12 +130,7 @@ fn a_purchase_that_comes_again_buys_once() {
 fn a_debt_refuses_a_purchase_and_lets_paid_slots_be_taken() {
     let mut script = buyer(1_000);
     script.take(buy(&script, "vm5"));
-    let purpose = DrawPurpose::Usage {
-        period: "2026-04".parse().unwrap(),
-        reached: crate::log::Revision::new(3),
-        kinds: Vec::new(),
-    };
-    script.take(script.state.settle_usage(usd(1), &purpose, script.at));
+    script.take(script.state.settle_usage(&due(3, 1), script.at));
     assert_eq!(script.state.credit().balance(script.at), Ok(usd(-1).amount()));
     assert_eq!(script.take(script.state.allocate_slot(&slot(1), script.at)), 1);
     script.pass(31 * 86_400);
@@ -237,7 +242,7 @@ proptest! {
     #[test]
     fn no_order_of_commands_oversells(steps in proptest::collection::vec(step(), 1..60)) {
         let mut script = buyer(1);
-        let mut cents = 1_i128;
+        let (mut cents, mut drawn) = (1_i128, 0_i128);
         let mut held = BTreeSet::new();
         let (mut capacity, mut ends_at, mut is_open, mut serial) = (0, script.at, true, 0_u32);
         for step in steps {
@@ -250,14 +255,10 @@ proptest! {
                     cents += more;
                 }
                 Step::Use(price) => {
-                    let purpose = DrawPurpose::Usage {
-                        period: "2026-04".parse()?,
-                        reached: script.revision(),
-                        kinds: Vec::new(),
-                    };
-                    let settle = |it: &Account| it.settle_usage(usd(price), &purpose, script.at);
-                    let answer = settle(&script.state);
-                    prop_assert_eq!(script.take(answer), 1);
+                    drawn += price;
+                    let due = due(script.revision().get(), drawn);
+                    prop_assert_eq!(script.take(script.state.settle_usage(&due, script.at)), 1);
+                    prop_assert_eq!(script.take(script.state.settle_usage(&due, script.at)), 0);
                     cents -= price;
                 }
                 Step::Buy(five) => {

@@ -77,13 +77,13 @@ pub struct CreditDrawn {
 #[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DrawPurpose {
-    /// Usage of a period, settled up to a place in its stream.
+    /// Usage of a period, settled up to a place in its stream and to the instant of the draw.
     Usage {
         /// The period.
         period: BillingPeriod,
-        /// The last record settled.
-        reached: Revision,
-        /// What each kind cost.
+        /// The last record settled; none where all of it is hours that the ledger metered itself.
+        reached: Option<Revision>,
+        /// What each kind came to more than was drawn for it before.
         #[cfg_attr(feature = "testing", proptest(strategy = "crate::testing::events::few()"))]
         kinds: Vec<KindAmount>,
     },
@@ -128,6 +128,9 @@ pub struct CreditReturned {
     /// The lots it went to.
     #[cfg_attr(feature = "testing", proptest(strategy = "crate::testing::events::few()"))]
     pub lots: Vec<LotPart>,
+    /// What of it each kind had cost, where the draw was for usage.
+    #[cfg_attr(feature = "testing", proptest(strategy = "crate::testing::events::few()"))]
+    pub kinds: Vec<KindAmount>,
     /// Why.
     pub reason: Note,
 }
@@ -207,7 +210,7 @@ mod exemplars {
                 lots: vec![part("lot-6", "0.01"), part("lot-7", "0.0025")],
                 purpose: DrawPurpose::Usage {
                     period: parsed("2026-04"),
-                    reached: Revision::new(41),
+                    reached: Some(Revision::new(41)),
                     kinds: vec![kind],
                 },
             }
@@ -220,6 +223,11 @@ mod exemplars {
                 draw: Revision::new(12),
                 amount: aud("0.0025"),
                 lots: vec![LotPart { lot: parsed("lot-7"), amount: aud("0.0025") }],
+                kinds: vec![KindAmount {
+                    kind: parsed("hero_os_hour"),
+                    quantity: parsed("0.05"),
+                    amount: aud("0.0025"),
+                }],
                 reason: parsed("usage corrected"),
             }
         }

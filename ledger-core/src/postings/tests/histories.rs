@@ -5,10 +5,10 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::billing::{InvoiceFold, IssuedDocument};
-use crate::decide::account::Account as Decided;
+use crate::decide::account::{Account as Decided, UsageDue};
 use crate::event::account::{
-    CreditChargedBack, CreditDrawn, CreditRefunded, CreditToppedUp, Party, PlanPurchased,
-    Settlement, TenantRegistered,
+    CreditChargedBack, CreditDrawn, CreditRefunded, CreditToppedUp, KindAmount, Party,
+    PlanPurchased, Settlement, TenantRegistered,
 };
 use crate::event::enforcement::{PaymentFacts, PaymentRefunded, PaymentSucceeded};
 use crate::event::invoice::{
@@ -16,7 +16,7 @@ use crate::event::invoice::{
     Provenance, Totals, Voided,
 };
 use crate::id::{Actor, EventId, LedgerId, LotId, Note, Role};
-use crate::money::Rounding;
+use crate::money::{Quantity, Rounding};
 
 const ACCOUNT: &str = "account-acme";
 const INVOICE: &str = "invoice-acme.2026-04";
@@ -196,14 +196,25 @@ impl World {
                 self.decided(self.account.top_up(&it));
             }
             Act::Use(amount) => {
-                let purpose = usage_of(fine(amount), self.told.position).purpose;
                 self.drawn = self.drawn.checked_add(fine(amount)).unwrap();
-                self.decided(self.account.settle_usage(fine(amount), &purpose, now()));
+                let (period, reached) =
+                    (parsed("2026-04"), Some(Revision::new(self.told.position)));
+                let before = self.account.credit().drawn_in(period).unwrap();
+                let due = fine(amount).checked_add(Money::new(before, Currency::AUD)).unwrap();
+                let (kind, quantity) = (parsed("vm_hour"), Quantity::ZERO);
+                let kinds = vec![KindAmount { kind, quantity, amount: due }];
+                let due = UsageDue { period, reached, kinds };
+                self.decided(self.account.settle_usage(&due, now()));
             }
             Act::Buy(amount) => self.buy(fine(amount)),
             Act::Return(index, amount) if !self.draws.is_empty() => {
                 let (draw, drawn) = index.get(&self.draws).clone();
-                let answer = self.account.return_draw(draw, &drawn, fine(amount), parsed("back"));
+                let answer = self.account.return_draw(
+                    (draw, &drawn),
+                    fine(amount),
+                    Vec::new(),
+                    parsed("back"),
+                );
                 if answer.is_ok() {
                     self.drawn = self.drawn.checked_sub(fine(amount)).unwrap();
                 }
@@ -381,12 +392,6 @@ fn top_up(lot: &str, amount: Money, origin: CreditOrigin) -> CreditToppedUp {
 
 fn paid_by(object: &str) -> CreditOrigin {
     CreditOrigin::Payment { gateway: parsed("stripe"), object: parsed(object) }
-}
-
-fn usage_of(amount: Money, reached: u64) -> CreditDrawn {
-    let (period, reached) = (parsed("2026-04"), Revision::new(reached));
-    let purpose = DrawPurpose::Usage { period, reached, kinds: Vec::new() };
-    CreditDrawn { amount, lots: Vec::new(), purpose }
 }
 
 #[test]

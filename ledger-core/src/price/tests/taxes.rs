@@ -15,7 +15,16 @@ impl Story {
         self.facts.resource_prices.push(EffectivePrice { at, price, from: from.clone() });
         let quantity = amount.parse::<Exact>().unwrap().into();
         let (deployment, category, resource) = (None, None, None);
-        self.facts.usage.push(Usage { at, deployment, kind, quantity, category, resource, from });
+        self.facts.usage.push(Usage {
+            at,
+            deployment,
+            kind,
+            quantity,
+            category,
+            resource,
+            known: None,
+            from,
+        });
         self
     }
 

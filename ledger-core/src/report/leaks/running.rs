@@ -1,9 +1,11 @@
 //! Leaks of resources: alive and not billed, or billed and not metered.
 
-use super::{Attributed, Extent, Found, Known, Seen, Subject, Sums, last_of};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Attributed, Extent, Found, Known, Metered, Seen, Subject, Sums, last_of};
 use crate::id::DeploymentId;
 use crate::money::{Exact, Money, Ratio, Unrounded, allocate};
-use crate::price::{Charged, Usage, charged_on};
+use crate::price::{Charged, Usage, bound_on, charged_on, resource_price_of};
 use crate::report::ReportError;
 use crate::report::resource::{Linked, Resource};
 use crate::time::{Day, Timestamp};
@@ -16,12 +18,14 @@ struct Piece<'a> {
     to: Timestamp,
     link: Option<&'a Linked>,
     charged: Option<&'a Charged>,
+    /// Whether no plan charges it and its usage is billed by itself.
+    is_sold_by_usage: bool,
     is_internal: bool,
 }
 
 impl Piece<'_> {
     const fn leaks(&self) -> bool {
-        self.charged.is_none() && !self.is_internal
+        self.charged.is_none() && !self.is_sold_by_usage && !self.is_internal
     }
 
     const fn micros(&self) -> i64 {
@@ -29,7 +33,7 @@ impl Piece<'_> {
     }
 }
 
-/// Resources that live without a charged deployment.
+/// Resources that live without a charged deployment, and whose usage is not billed without one.
 pub(super) fn unbilled(known: &Known<'_>) -> Result<Vec<Found>, ReportError> {
     let mut found = Vec::new();
     for resource in known.facts.resources {
@@ -110,20 +114,14 @@ pub(super) fn unmetered(known: &Known<'_>) -> Result<Vec<Found>, ReportError> {
         if yields.is_empty() {
             continue;
         }
-        let mut sold = std::collections::BTreeMap::<&DeploymentId, (&Linked, i64)>::new();
+        let mut sold = BTreeMap::<&DeploymentId, (&Linked, i64)>::new();
         for piece in pieces(known, resource) {
             if let (Some(link), Some(_), false) = (piece.link, piece.charged, piece.is_internal) {
                 sold.entry(&link.deployment).or_insert((link, 0)).1 += piece.micros();
             }
         }
         for (deployment, (link, micros)) in sold {
-            let usage = facts.metered.iter().filter(|it| it.tenant == deployment.tenant);
-            let is_of = |it: &&Usage| match &it.resource {
-                Some(measured) => *measured == resource.id,
-                None => it.deployment.as_ref() == Some(&deployment.slug),
-            };
-            let mut usage = usage.flat_map(|it| &it.usage).filter(is_of);
-            if usage.any(|it| yields.contains(&it.kind) && !it.quantity.is_zero()) {
+            if used_of(known, resource, deployment).next().is_some() {
                 continue;
             }
             let hours = Ratio::new(i128::from(micros), i128::from(HOUR_MICROS))?;
@@ -149,23 +147,64 @@ pub(super) fn unmetered(known: &Known<'_>) -> Result<Vec<Found>, ReportError> {
     Ok(found)
 }
 
+/// The usage that a resource yielded for a deployment, and whose it is.
+fn used_of<'a>(
+    known: &Known<'a>,
+    resource: &'a Resource,
+    deployment: &'a DeploymentId,
+) -> impl Iterator<Item = (&'a Metered, &'a Usage)> {
+    let facts = known.facts;
+    let yields = facts.products.yielded_by(&resource.id.provider, &resource.resource_type);
+    let of_tenant = facts.metered.iter().filter(|it| it.tenant == deployment.tenant);
+    let used = of_tenant.flat_map(|of| of.usage.iter().map(move |it| (of, it)));
+    used.filter(move |(_, it)| {
+        let is_of = match &it.resource {
+            Some(measured) => *measured == resource.id,
+            None => it.deployment.as_ref() == Some(&deployment.slug),
+        };
+        is_of && yields.contains(&it.kind) && !it.quantity.is_zero()
+    })
+}
+
+/// The first day from which usage of a resource is billed by resource prices: usage stands for the
+/// time from its instant on.
+fn sold_by_usage_since(
+    known: &Known<'_>,
+    resource: &Resource,
+    deployment: &DeploymentId,
+) -> Option<Day> {
+    let used = used_of(known, resource, deployment);
+    let is_priced = |(of, it): &(&Metered, &Usage)| {
+        resource_price_of(&of.resource_prices, of.currency, it).is_some()
+    };
+    used.filter(is_priced).map(|(_, it)| it.at.day()).min()
+}
+
 /// A resource's life within the period, cut where a day, a link or an owner ends.
 fn pieces<'a>(known: &Known<'a>, resource: &'a Resource) -> Vec<Piece<'a>> {
     let facts = known.facts;
     let projects = facts.projects.iter().collect::<Vec<_>>();
     let (begins_at, ends_at) = (facts.period.starts_at(), known.ends_at);
     let mut pieces = Vec::new();
+    let linked = resource.links.iter().map(|it| &it.deployment);
+    let sold_since = linked.filter_map(|it| Some((it, sold_by_usage_since(known, resource, it)?)));
+    let sold_since = sold_since.collect::<BTreeMap<_, _>>();
     for (from, to) in resource.live_within(begins_at, ends_at) {
         let days = facts.period.each_day().map(Day::starts_at).filter(|it| from < *it && *it < to);
         let turns = resource.turns(&projects, from, to);
-        let turns = turns.into_iter().chain(days).collect::<std::collections::BTreeSet<_>>();
+        let turns = turns.into_iter().chain(days).collect::<BTreeSet<_>>();
         for (from, to) in turns.iter().zip(turns.iter().skip(1)) {
             let link = resource.link_at(*from);
             let deployment = link.and_then(|it| known.deployments.get(&it.deployment).copied());
             let charged = deployment.and_then(|it| charged_on(it, from.day(), facts.until));
+            let has_plan =
+                deployment.is_some_and(|it| bound_on(it, from.day(), facts.until).is_some());
+            let since = link.and_then(|it| sold_since.get(&it.deployment));
+            let is_sold_by_usage = !has_plan && since.is_some_and(|it| *it <= from.day());
             let owner = resource.owner_at(&projects, *from);
             let is_internal = known.is_internal(owner.as_ref());
-            pieces.push(Piece { from: *from, to: *to, link, charged, is_internal });
+            let (from, to) = (*from, *to);
+            pieces.push(Piece { from, to, link, charged, is_sold_by_usage, is_internal });
         }
     }
     pieces

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::catalog::Catalog;
-use crate::price::{Bound, Charged, Deployment, Sources, Unpriced, Usage};
+use crate::price::{Bound, Charged, Deployment, EffectivePrice, Sources, Unpriced, Usage};
 use crate::stream::Stream;
 
 fn source(stream: &str, revision: u64) -> Sources {
@@ -40,6 +40,7 @@ pub(super) fn usage(kind: &str, on: &str, deployment: Option<&str>, quantity: &s
         quantity: parsed(quantity),
         category: None,
         resource: None,
+        known: None,
         from: source("usage-acme.2026-04", 4),
     }
 }
@@ -56,6 +57,8 @@ impl Market {
             tenant: parsed("acme"),
             deployments: vec![deployment("shop", &[("2026-03-02", true, 1)])],
             usage: vec![usage("droplet_hours", "2026-04-01", Some("shop"), "720")],
+            currency: Currency::AUD,
+            resource_prices: Vec::new(),
             unpriced: Vec::new(),
         };
         let mut world = World::new();
@@ -162,6 +165,44 @@ fn what_runs_for_a_deployment_that_is_not_charged_leaks_on_its_free_days() {
     let turns = [("2026-03-02", true, 1), ("2026-04-21T09:00:00Z", false, 5)];
     market.metered[0].deployments = vec![deployment("shop", &turns)];
     market.check(&["running_unbilled digitalocean.7 240h 10.00 deployment-acme.shop/5"]);
+}
+
+#[test]
+fn what_no_plan_charges_and_its_own_usage_bills_does_not_leak() {
+    let mut market = Market::new();
+    market.metered[0].deployments[0].bound.clear();
+    let leak = |hours: &str, money: &str, by: &str| {
+        format!("running_unbilled digitalocean.7 {hours}h {money} deployment-acme.shop/{by}")
+    };
+    // Metered, and nothing prices it.
+    market.check(&[&leak("720", "30.00", "2")]);
+    let json = r#"{"kind": "droplet_hours", "unit": "hour", "price": "0.05", "currency": "AUD"}"#;
+    let price = EffectivePrice {
+        at: at("2026-04-11"),
+        price: Arc::new(crate::json::from_str(json).unwrap()),
+        from: source("catalog", 3),
+    };
+    market.metered[0].resource_prices.push(price);
+    let days = parsed::<BillingPeriod>("2026-04").each_day();
+    let daily = days.map(|it| usage("droplet_hours", &it.to_string(), Some("shop"), "24"));
+    market.metered[0].usage = daily.collect();
+    // Ten days before there was a price.
+    market.check(&[&leak("240", "10.00", "2")]);
+    market.metered[0].resource_prices[0].at = at("2026-01-01");
+    market.check(&[]);
+    // Another currency is no price, other usage bills no droplet, and neither does another's.
+    market.metered[0].currency = Currency::USD;
+    market.check(&[&leak("720", "30.00", "2")]);
+    market.metered[0].currency = Currency::AUD;
+    for it in &mut market.metered[0].usage {
+        it.resource = Some(resource_id("digitalocean.8"));
+    }
+    market.check(&[&leak("720", "30.00", "2")]);
+    // Who has a plan and does not pay for it leaks, whatever its hours are billed.
+    let mut market = Market::new();
+    let turns = [("2026-03-02", true, 1), ("2026-04-21T09:00:00Z", false, 5)];
+    market.metered[0].deployments = vec![deployment("shop", &turns)];
+    market.check(&[&leak("240", "10.00", "5")]);
 }
 
 #[test]

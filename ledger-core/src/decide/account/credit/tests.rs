@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::decide::account::tests::{lot, tenant, usd};
+use crate::decide::account::tests::{due, lot, tenant, usd};
 use crate::decide::script::Script;
 use crate::testing::cases;
 
@@ -15,14 +15,11 @@ fn expiring(name: &str, cents: i128, at: Timestamp, days: i64) -> CreditToppedUp
     CreditToppedUp { expires_at: at.plus_seconds(days * 86_400), ..lot(name, cents) }
 }
 
-fn usage(reached: u64) -> DrawPurpose {
-    let period = "2026-04".parse().unwrap();
-    DrawPurpose::Usage { period, reached: Revision::new(reached), kinds: Vec::new() }
-}
-
 fn use_up(script: &mut Script<Account>, cents: i128) -> CreditDrawn {
-    let purpose = usage(script.revision().get());
-    let events = script.state.settle_usage(usd(cents), &purpose, script.at).unwrap();
+    let before = script.state.credit().drawn_in("2026-04".parse().unwrap()).unwrap();
+    let before = Money::new(before, usd(0).currency()).minor_units().unwrap();
+    let due = due(script.revision().get(), before + cents);
+    let events = script.state.settle_usage(&due, script.at).unwrap();
     let [event::Event::Account(Event::CreditDrawn(drawn))] = &events[..] else {
         panic!("{events:?}")
     };
@@ -83,9 +80,8 @@ fn what_is_owed_is_settled_first_by_the_next_top_up() {
 #[test]
 fn usage_that_was_settled_is_not_settled_again() {
     let mut script = tenant();
-    let settle = |script: &Script<Account>, reached| {
-        script.state.settle_usage(usd(5), &usage(reached), script.at)
-    };
+    let settle =
+        |script: &Script<Account>, reached| script.state.settle_usage(&due(reached, 5), script.at);
     assert_eq!(script.take(settle(&script, 7)), 1);
     assert_eq!(script.take(settle(&script, 7)), 0);
     assert_eq!(script.take(settle(&script, 6)), 0);
@@ -140,7 +136,7 @@ fn a_returned_draw_fills_its_lots_from_the_last_drawn() {
     let drawn = use_up(&mut script, 120);
     assert_eq!(balance(&script), usd(-20).amount());
     let back = |script: &Script<Account>, cents| {
-        script.state.return_draw(draw, &drawn, usd(cents), note())
+        script.state.return_draw((draw, &drawn), usd(cents), Vec::new(), note())
     };
     let lots = |events: &[event::Event]| match events {
         [event::Event::Account(Event::CreditReturned(it))] => {

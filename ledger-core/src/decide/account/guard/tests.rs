@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::decide::account::tests::{lot, tenant, usd};
+use crate::decide::account::tests::{due, lot, tenant, usd};
 use crate::decide::script::{Script, offers};
-use crate::event::account::DrawPurpose;
 use crate::testing::cases;
 
 fn on(plan: &str) -> Script<Account> {
@@ -107,8 +106,7 @@ fn a_cap_of_its_own_is_no_matter_of_upgrading() {
 #[test]
 fn a_debt_refuses_room() {
     let mut script = on("small");
-    let purpose = DrawPurpose::Invoice { number: "CF-1".parse().unwrap() };
-    script.take(script.state.settle_usage(usd(1), &purpose, script.at));
+    script.take(script.state.settle_usage(&due(3, 1), script.at));
     let one = wish(&script, "r-1", &[("node_hour", 1)]);
     refused(&script, &one, "insufficient_credit", RefusalKind::PaymentRequired);
     script.take(script.state.top_up(&lot("a", 1)));
