@@ -9,6 +9,7 @@ mod accrual;
 mod attribution;
 mod balance;
 mod cost;
+mod inventory;
 mod leaks;
 mod margin;
 mod products;
@@ -21,6 +22,7 @@ pub use accrual::{Accrual, accrual, projected_facts};
 pub use attribution::{Attributed, Ground, Owner, Part, Unowned, attribute};
 pub use balance::{BalanceFold, Observed};
 pub use cost::{ByHand, CostLine, LineId};
+pub use inventory::{project_of, resources_of};
 pub use leaks::{
     Extent, Leak, LeakClass, LeakFacts, Leaks, LeaksOf, Metered, Seen, Subject, leaks,
 };

@@ -103,7 +103,7 @@ pub struct Snapshot {
 pub struct ResourceDiscovered {
     /// What was seen.
     pub snapshot: Box<Snapshot>,
-    /// Whose it is, where its tags or its project said so.
+    /// Whose it is, where its tags say so; else it follows its project.
     pub tenant: Option<TenantId>,
 }
 

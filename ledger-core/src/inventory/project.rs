@@ -87,6 +87,11 @@ impl ProjectFold {
         self.seen.iter().max_by_key(|(place, _)| *place).map(|(_, it)| it)
     }
 
+    /// Everything it said of itself, in the order recorded.
+    pub fn sightings(&self) -> &[(Place, ProjectSeen)] {
+        &self.seen
+    }
+
     /// Whose it was decided to be, in order of the world's clock.
     pub fn assignments(&self) -> Vec<&Assignment> {
         let mut assignments = self.assignments.iter().collect::<Vec<_>>();

@@ -184,7 +184,7 @@ impl ResourceFold {
     }
 
     /// Everything it was seen as, in the order recorded.
-    pub(super) fn recorded_sightings(&self) -> &[Sighting] {
+    pub fn recorded_sightings(&self) -> &[Sighting] {
         &self.sightings
     }
 

@@ -1,7 +1,7 @@
 //! Resources and projects as they were: alive when, called what, linked to whom, whose.
 //!
-//! These are the reports' own inputs, plain intervals of the world's clock; whoever folds the
-//! inventory fills them in.
+//! These are the reports' own inputs, plain intervals of the world's clock; `inventory` makes them
+//! of what was folded.
 
 use std::collections::BTreeSet;
 

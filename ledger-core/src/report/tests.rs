@@ -13,6 +13,7 @@ use crate::time::{BillingPeriod, Timestamp};
 mod answers;
 mod attributions;
 mod bills;
+mod inventory;
 mod leaks;
 mod projections;
 mod tables;

@@ -13,7 +13,7 @@ use crate::event::inventory::{
     ResourceUpdated, Snapshot,
 };
 use crate::id::{Provider, ProviderRef, ResourceId, ResourceKind, SyncId, TenantId};
-use crate::inventory::{ProjectFold, ResourceFold, is_same_snapshot};
+use crate::inventory::{ResourceFold, is_same_snapshot};
 use crate::time::Timestamp;
 
 /// How many listings in a row have to be without a resource until it counts as deleted.
@@ -59,8 +59,6 @@ pub struct Listed {
 pub struct Known<'a> {
     /// The provider's resources: those that the listing names, and all others of its type.
     pub resources: &'a BTreeMap<ResourceId, ResourceFold>,
-    /// The provider's projects.
-    pub projects: &'a BTreeMap<ProviderRef, ProjectFold>,
     /// Who there is to own something.
     pub tenants: &'a BTreeSet<TenantId>,
 }
@@ -136,7 +134,7 @@ pub fn observe(
 ) -> Vec<Event> {
     let boxed = || Box::new(snapshot.clone());
     let Some(former) = resource.snapshot() else {
-        let tenant = owner_of(snapshot, known);
+        let tenant = owner_of(snapshot, known.tenants);
         return vec![ResourceDiscovered { snapshot: boxed(), tenant }.into()];
     };
     if is_stale(resource, at) {
@@ -167,17 +165,11 @@ fn is_stale(resource: &ResourceFold, at: Timestamp) -> bool {
     resource.last_observed().is_some_and(|it| at < it)
 }
 
-/// Whose a new thing is: as its tags say, else as its project says, else nobody's. Of the projects
-/// the default one takes what names none. Tags that name nobody we know say nothing, and tags that
-/// name two say nothing either.
-pub fn owner_of(snapshot: &Snapshot, known: Known<'_>) -> Option<TenantId> {
-    let tagged = OWNER_TAGS.into_iter().find_map(|word| tagged(snapshot, word, known.tenants));
-    let mut projects = known.projects.values();
-    let project = match &snapshot.project {
-        Some(id) => known.projects.get(id),
-        None => projects.find(|it| it.seen().is_some_and(|seen| seen.is_default)),
-    };
-    tagged.or_else(|| project.and_then(ProjectFold::tenant).cloned())
+/// Whose a new thing is by itself: as its tags say. Tags that name nobody we know say nothing, and
+/// tags that name two say nothing either; what is nobody's by itself follows its project, to
+/// whomever that is assigned when.
+pub fn owner_of(snapshot: &Snapshot, tenants: &BTreeSet<TenantId>) -> Option<TenantId> {
+    OWNER_TAGS.into_iter().find_map(|word| tagged(snapshot, word, tenants))
 }
 
 fn tagged(snapshot: &Snapshot, word: &str, tenants: &BTreeSet<TenantId>) -> Option<TenantId> {
