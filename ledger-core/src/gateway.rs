@@ -52,6 +52,9 @@ pub enum Outcome {
 pub enum Change {
     /// The money came in.
     Succeeded,
+    /// The money came in, and so much of it is for the invoice that the notice names: a payment may
+    /// pay several.
+    SucceededFor,
     /// It did not come in, this time.
     Failed {
         /// When the gateway tries again; `None`: it gave up, or does not say.
@@ -61,6 +64,11 @@ pub enum Change {
     },
     /// So much more than before went back.
     Refunded,
+    /// A refund did not reach the payer: the money is ours again.
+    RefundFailed {
+        /// Its id of the refund, which fails once however often that is said.
+        refund: PaymentRef,
+    },
     /// The payer's bank took it back.
     Disputed {
         /// What the bank says.

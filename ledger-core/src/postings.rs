@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::decide::payment::{Payment, PaymentObject, Payments};
+use crate::decide::suspense::object_of;
 use crate::event::account::{CreditOrigin, DrawPurpose};
 use crate::event::invoice::{Document, Line, PaymentSource};
 use crate::event::{Event, account, enforcement, invoice, provider};
-use crate::fold::FoldError;
+use crate::fold::{FoldError, FoldProblem};
 use crate::id::{InvoiceNumber, LotId, PaymentRef, Provider, TenantId};
 use crate::log::{Position, Record, Revision};
-use crate::money::{Currency, Money, MoneyError};
+use crate::money::{Currency, Exact, ExactError, Money, MoneyError};
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
 
@@ -118,6 +120,8 @@ pub struct Journal {
     draws: BTreeMap<(TenantId, Revision), DrawnFor>,
     documents: BTreeMap<(TenantId, InvoiceNumber), Known>,
     carried: BTreeMap<InvoiceNumber, Vec<Line>>,
+    /// What each stream was told of payments: several words on one are the same money.
+    payments: BTreeMap<Stream, Payments>,
     suspense: BTreeMap<(Provider, PaymentRef), Money>,
     /// The lots that payments of gateways made.
     paid: BTreeSet<(TenantId, LotId)>,
@@ -176,7 +180,7 @@ impl Journal {
                 let Stream::Invoice(tenant, period) = stream else { return Ok(Draft::new()) };
                 self.draft_invoice(event, (tenant, *period))
             }
-            Event::Enforcement(event) => self.draft_payment(event, stream),
+            Event::Enforcement(event) => self.draft_payment(event, record),
             Event::Provider(event) => self.draft_bill(event, stream),
             // Nothing of value moves.
             Event::Catalog(_)
@@ -287,28 +291,32 @@ impl Journal {
     fn draft_payment(
         &mut self,
         event: &enforcement::Event,
-        stream: &Stream,
+        record: &Record,
     ) -> Result<Draft, MoneyError> {
+        let came_in = self.came_in(event, record)?;
+        let stream = &record.stream;
         let place = |account: Account, amount: Money| match stream.tenant() {
             Some(tenant) => Draft::between((Account::Cash, amount), (account, tenant)),
             None => Draft::moved(amount, Account::Cash, Account::Suspense, None),
         };
-        let mut booked = |payment: &enforcement::PaymentFacts, amount: Money| {
-            if let Stream::Suspense(_) = stream {
-                let key = (payment.gateway.clone(), payment.object.clone());
+        let mut booked = |amount: Money| {
+            let subject = object_of(event).filter(|_| matches!(stream, Stream::Suspense(_)));
+            if let Some((gateway, object)) = subject {
+                let key = (gateway.clone(), object.clone());
                 let held = self.suspense.entry(key).or_insert(Money::zero(amount.currency()));
                 *held = held.checked_add(amount)?;
             }
             Ok(place(Account::Unallocated, amount))
         };
         match event {
-            enforcement::Event::PaymentSucceeded(it) => booked(&it.payment, it.payment.amount),
-            enforcement::Event::PaymentRefunded(it) => {
-                booked(&it.payment, it.payment.amount.negated())
+            enforcement::Event::PaymentSucceeded(_) | enforcement::Event::NoticeSeen(_) => {
+                came_in.map_or_else(|| Ok(Draft::new()), booked)
             }
-            enforcement::Event::PaymentDisputed(it) => {
-                booked(&it.payment, it.payment.amount.negated())
+            enforcement::Event::PaymentRefunded(it) if it.failed.is_some() => {
+                came_in.map_or_else(|| Ok(Draft::new()), booked)
             }
+            enforcement::Event::PaymentRefunded(it) => booked(it.payment.amount.negated()),
+            enforcement::Event::PaymentDisputed(it) => booked(it.payment.amount.negated()),
             // The tenant's account books it anew, so here it is taken out whole.
             enforcement::Event::PaymentAssigned(it) => {
                 let Stream::Suspense(gateway) = stream else { return Ok(Draft::new()) };
@@ -318,13 +326,32 @@ impl Journal {
                 Ok(amount.map_or_else(Draft::new, out))
             }
             enforcement::Event::PaymentFailed(_)
-            | enforcement::Event::NoticeSeen(_)
             | enforcement::Event::Warned(_)
             | enforcement::Event::FinalWarningGiven(_)
             | enforcement::Event::Suspended(_)
             | enforcement::Event::Restored(_)
             | enforcement::Event::DestructiveActionRefused(_) => Ok(Draft::new()),
         }
+    }
+
+    /// How much more came in of a payment than was known before this record.
+    fn came_in(
+        &mut self,
+        event: &enforcement::Event,
+        record: &Record,
+    ) -> Result<Option<Money>, MoneyError> {
+        let Some((gateway, object)) = object_of(event) else { return Ok(None) };
+        let payments = self.payments.entry(record.stream.clone()).or_default();
+        let subject = PaymentObject { gateway: gateway.clone(), object: object.clone() };
+        let sum = |of: &Payments| of.get(&subject).map_or(Ok(Exact::ZERO), Payment::came_in);
+        let before = sum(payments)?;
+        payments.take(event, record).map_err(|problem| match problem {
+            FoldProblem::Money(source) => source,
+            // Nothing else is wrong with a payment than its amounts.
+            _ => ExactError::Overflow.into(),
+        })?;
+        let more = sum(payments)?.checked_sub(before)?;
+        Ok(payments.get(&subject).map(|it| Money::new(more, it.currency())))
     }
 
     /// A bill costs what its sealed lines add up to; one that is read again costs the difference.

@@ -41,7 +41,9 @@ fn tell(change: &Change) -> String {
         Change::Succeeded => "succeeded".to_owned(),
         Change::Failed { next_attempt_at: Some(at), .. } => format!("failed, again at {at}"),
         Change::Failed { next_attempt_at: None, reason } => with("failed", text(reason)),
+        Change::SucceededFor => "succeeded, as a share".to_owned(),
         Change::Refunded => "refunded".to_owned(),
+        Change::RefundFailed { refund } => format!("refund {refund} failed"),
         Change::Disputed { reason } => with("disputed", text(reason)),
         Change::Reinstated { reason } => with("reinstated", text(reason)),
     }

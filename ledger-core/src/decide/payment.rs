@@ -2,8 +2,9 @@
 //!
 //! Shared by a tenant's account and by the suspense of a gateway. Money is booked once for an
 //! object, whatever event brings it. What a notice says is kept so that the order in which notices
-//! come leaves no trace: the first success counts, failures by the earliest, refunds by their sum,
-//! a dispute and its end each once.
+//! come leaves no trace: the largest that any says of the whole counts, for each invoice the largest
+//! that any says of its share, failures by the earliest, refunds by their sum, a refund's failure, a
+//! dispute and its end each once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +43,10 @@ pub struct Payment {
     currency: Currency,
     received: Option<(Exact, Timestamp)>,
     first_failed_at: Option<Timestamp>,
+    /// What of it is for which of the gateway's invoices, where that is said.
+    shares: Shares,
     refunded: Exact,
+    failed: BTreeMap<PaymentRef, Exact>,
     disputed: Option<Exact>,
     is_reinstated: bool,
     /// The last time that money went back, or came back.
@@ -52,6 +56,9 @@ pub struct Payment {
     invoice: Option<InvoiceNumber>,
     credit: InCredit,
 }
+
+/// Amounts by the gateway's invoice.
+type Shares = BTreeMap<PaymentRef, Exact>;
 
 /// What the account made of a payment, as credit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -69,7 +76,9 @@ impl Payment {
             currency,
             received: None,
             first_failed_at: None,
+            shares: BTreeMap::new(),
             refunded: Exact::ZERO,
+            failed: BTreeMap::new(),
             disputed: None,
             is_reinstated: false,
             moved_at: None,
@@ -116,14 +125,64 @@ impl Payment {
         self.invoice.as_ref()
     }
 
+    fn take_share(
+        &mut self,
+        invoice: Option<&PaymentRef>,
+        share: Option<Money>,
+    ) -> Result<(), MoneyError> {
+        if let Some(share) = share {
+            Money::zero(self.currency).expect_same(share)?;
+            self.shares = self.shares_with(invoice, share.amount());
+        }
+        Ok(())
+    }
+
     /// When its money last moved.
     pub fn moved_at(&self) -> Option<Timestamp> {
         self.moved_at.max(self.received.map(|(_, at)| at))
     }
 
+    /// What of it is for which of the gateway's invoices, where that was said, in order of their
+    /// ids.
+    pub fn shares(&self) -> impl Iterator<Item = (&PaymentRef, Money)> {
+        self.shares.iter().map(|(invoice, it)| (invoice, Money::new(*it, self.currency)))
+    }
+
+    /// What came in, when also this is said of it: the most that was said of the whole, and at least
+    /// what its shares come to.
+    fn received_with(&self, whole: Exact, shares: &Shares) -> Result<Exact, MoneyError> {
+        let known = self.received.map_or(Exact::ZERO, |it| it.0);
+        let shared = shares.values().try_fold(Exact::ZERO, |sum, it| sum.checked_add(*it))?;
+        Ok(known.max(whole).max(shared))
+    }
+
+    /// The shares, when this is said of one of them too.
+    fn shares_with(&self, invoice: Option<&PaymentRef>, amount: Exact) -> Shares {
+        let mut shares = self.shares.clone();
+        if let Some(invoice) = invoice {
+            let share = shares.entry(invoice.clone()).or_default();
+            *share = amount.max(*share);
+        }
+        shares
+    }
+
+    /// What of the refunds failed.
+    fn failed(&self) -> Result<Exact, MoneyError> {
+        Ok(self.failed.values().try_fold(Exact::ZERO, |sum, it| sum.checked_add(*it))?)
+    }
+
     /// How much of what the gateway paid back was not taken from credit yet.
     pub fn refund_to_come(&self) -> Result<Exact, MoneyError> {
-        Ok(self.refunded.checked_sub(self.credit.refunded)?.max(Exact::ZERO))
+        // What failed was given back as far as it had been taken, and needs no taking otherwise.
+        let settled = self.credit.refunded.max(self.failed()?);
+        Ok(self.refunded.checked_sub(settled)?.max(Exact::ZERO))
+    }
+
+    /// What came in of it, what went back and failed to arrive among it: what the books have once,
+    /// however often it is said.
+    pub(crate) fn came_in(&self) -> Result<Exact, MoneyError> {
+        let received = self.received.map_or(Exact::ZERO, |it| it.0);
+        Ok(received.checked_add(self.failed()?)?)
     }
 
     /// What is kept of it: what came in, less what went back. Never below zero.
@@ -135,6 +194,7 @@ impl Payment {
     pub(super) fn kept_of(&self, received: Exact) -> Result<Exact, MoneyError> {
         // Credit refunded here is the money the gateway reports as refunded, maybe later.
         let refunded = self.refunded.max(self.credit.refunded);
+        let refunded = refunded.checked_sub(self.failed()?)?.max(Exact::ZERO);
         let disputed = self.disputed.unwrap_or_default().max(self.credit.charged_back);
         let disputed = if self.is_reinstated { Exact::ZERO } else { disputed };
         let kept = received.checked_sub(refunded)?.checked_sub(disputed)?;
@@ -193,6 +253,7 @@ impl Payments {
             kind: notice.kind.clone(),
             object: notice.object().cloned(),
             gateway_invoice: notice.gateway_invoice.clone(),
+            share: None,
         };
         let Outcome::Payment { object, amount, change } = &notice.outcome else {
             return one(seen());
@@ -212,8 +273,18 @@ impl Payments {
         Money::zero(known.currency).expect_same(*amount)?;
         expect_payable(*amount)?;
         match change {
-            Change::Succeeded | Change::Failed { .. } if known.received.is_some() => one(seen()),
-            Change::Succeeded => one(PaymentSucceeded { payment: facts(*amount) }),
+            Change::Succeeded | Change::SucceededFor => {
+                let is_share = *change == Change::SucceededFor;
+                let invoice = notice.gateway_invoice.as_ref().filter(|_| is_share);
+                let shares = known.shares_with(invoice, amount.amount());
+                let received = known.received_with(amount.amount(), &shares)?;
+                let share = (shares != known.shares).then_some(*amount);
+                match known.received {
+                    Some((before, _)) if before == received => one(NoticeSeen { share, ..seen() }),
+                    Some(_) | None => one(PaymentSucceeded { payment: facts(*amount), share }),
+                }
+            }
+            Change::Failed { .. } if known.received.is_some() => one(seen()),
             Change::Failed { next_attempt_at, reason } => one(PaymentFailed {
                 payment: facts(*amount),
                 next_attempt_at: *next_attempt_at,
@@ -221,7 +292,13 @@ impl Payments {
             }),
             Change::Refunded => {
                 known.refunded.checked_add(amount.amount())?;
-                one(PaymentRefunded { payment: facts(*amount) })
+                one(PaymentRefunded { payment: facts(*amount), failed: None })
+            }
+            Change::RefundFailed { refund } if known.failed.contains_key(refund) => one(seen()),
+            Change::RefundFailed { refund } => {
+                known.failed()?.checked_add(amount.amount())?;
+                let failed = Some(refund.clone());
+                one(PaymentRefunded { payment: facts(amount.negated()), failed })
             }
             Change::Disputed { .. } if known.disputed.is_some() => one(seen()),
             Change::Reinstated { .. } if known.is_reinstated => one(seen()),
@@ -235,14 +312,16 @@ impl Payments {
     }
 
     /// What a record of a payment makes of it.
-    pub(super) fn take(&mut self, event: &Event, record: &Record) -> Result<(), FoldProblem> {
+    pub(crate) fn take(&mut self, event: &Event, record: &Record) -> Result<(), FoldProblem> {
         let at = record.occurred_at;
         match event {
             Event::PaymentSucceeded(it) => {
                 let payment = self.told(&it.payment)?;
-                if payment.received.is_none() {
-                    payment.received = Some((it.payment.amount.amount(), at));
-                }
+                payment.take_share(it.payment.gateway_invoice.as_ref(), it.share)?;
+                let whole = it.payment.amount.amount();
+                let received = payment.received_with(whole, &payment.shares)?;
+                let since = payment.received.map_or(at, |it| it.1);
+                payment.received = Some((received, since));
             }
             Event::PaymentFailed(it) => {
                 let payment = self.told(&it.payment)?;
@@ -250,7 +329,13 @@ impl Payments {
             }
             Event::PaymentRefunded(it) => {
                 let payment = self.told(&it.payment)?;
-                add(&mut payment.refunded, it.payment.amount.amount())?;
+                let amount = it.payment.amount.amount();
+                match &it.failed {
+                    Some(refund) => {
+                        payment.failed.entry(refund.clone()).or_insert(amount.negated());
+                    }
+                    None => add(&mut payment.refunded, amount)?,
+                }
                 payment.moved_at = payment.moved_at.max(Some(at));
             }
             Event::PaymentDisputed(it) => {
@@ -272,6 +357,11 @@ impl Payments {
                 });
                 if let Some(payment) = object.and_then(|it| self.objects.get_mut(&it)) {
                     keep_first(&mut payment.gateway_invoice, it.gateway_invoice.as_ref());
+                    payment.take_share(it.gateway_invoice.as_ref(), it.share)?;
+                    if let Some((_, since)) = payment.received {
+                        let received = payment.received_with(Exact::ZERO, &payment.shares)?;
+                        payment.received = Some((received, since));
+                    }
                 }
             }
             Event::PaymentAssigned(_)

@@ -253,13 +253,13 @@ impl Said {
         let payment = |facts| with_invoice(facts, to.invoice.as_ref());
         match &self.event {
             enforcement::Event::PaymentSucceeded(it) => {
-                Some(PaymentSucceeded { payment: payment(&it.payment) }.into())
+                Some(PaymentSucceeded { payment: payment(&it.payment), ..it.clone() }.into())
             }
             enforcement::Event::PaymentFailed(it) => {
                 Some(PaymentFailed { payment: payment(&it.payment), ..it.clone() }.into())
             }
             enforcement::Event::PaymentRefunded(it) => {
-                Some(PaymentRefunded { payment: payment(&it.payment) }.into())
+                Some(PaymentRefunded { payment: payment(&it.payment), ..it.clone() }.into())
             }
             enforcement::Event::PaymentDisputed(it) => {
                 Some(PaymentDisputed { payment: payment(&it.payment), ..it.clone() }.into())

@@ -1,10 +1,10 @@
 //! Where the money of each payment is, and where it should be.
 //!
-//! What is kept of a payment lies on the invoice it is for, as much as that still asks for, and the
-//! rest is credit. Each step moves the sums toward that; which notice came first does not enter, so
+//! What is kept of a payment lies on the invoices it is for, as much as each still asks for and no
+//! more than its share where the gateway said shares, and the rest is credit. Each step moves the sums toward that; which notice came first does not enter, so
 //! any order ends in the same sums. Money that comes to be known as an invoice's after it became
 //! credit is drawn again, in full. What went back is taken from the payment's credit first, then
-//! from the invoice, which is open again by that much.
+//! from its invoices, the last one first, each of which is open again by that much.
 
 use std::cmp::Ordering;
 
@@ -88,14 +88,19 @@ fn next_move(
     let (account, currency) = (books.account, payment.currency());
     let money = |amount| Money::new(amount, currency);
     let placed = placed(books, object)?;
+    let targets = targets(books, object, payment, &placed)?;
+    if let Some(it) = targets.iter().find(|it| it.paid > it.most) {
+        let excess = it.most.checked_sub(it.paid)?;
+        return Ok(Some(apply(it.place, it.document, object, money(excess))));
+    }
+    let asking = targets.iter().find(|it| it.paid < it.most);
     let on_invoices = Money::sum(currency, placed.iter().map(|(.., paid)| *paid))?.amount();
     let in_credit = payment.in_credit()?;
     let missing = payment.kept()?.checked_sub(on_invoices)?.checked_sub(in_credit)?;
-    let asking = asking(books, object, payment);
     let moved = match (missing.cmp(&Exact::ZERO), asking) {
-        (Ordering::Greater, Some((place, to, due))) => {
-            let share = due.amount().min(missing);
-            return Ok(Some(apply(place, to, object, money(share))));
+        (Ordering::Greater, Some(it)) => {
+            let share = it.most.checked_sub(it.paid)?.min(missing);
+            return Ok(Some(apply(it.place, it.document, object, money(share))));
         }
         (Ordering::Greater, None) => account.credit_payment(object, money(missing))?,
         (Ordering::Less, _) if in_credit > Exact::ZERO => {
@@ -110,9 +115,9 @@ fn next_move(
                 apply(place, from, object, money(back.negated()))
             }));
         }
-        (Ordering::Equal, Some((_, to, due))) if in_credit > Exact::ZERO => {
-            let share = due.amount().min(in_credit);
-            account.draw_payment(object, &to.document.number, money(share), at)?
+        (Ordering::Equal, Some(it)) if in_credit > Exact::ZERO => {
+            let share = it.most.checked_sub(it.paid)?.min(in_credit);
+            account.draw_payment(object, &it.document.document.number, money(share), at)?
         }
         (Ordering::Equal, _) => Vec::new(),
     };
@@ -153,13 +158,46 @@ fn is_of(source: &PaymentSource, payment: &PaymentObject) -> bool {
     }
 }
 
-/// The document a payment is for, where it still asks for something in the payment's currency; one
-/// that was given up does too.
-fn asking<'a>(books: &Books<'a>, object: &PaymentObject, payment: &Payment) -> Option<Part<'a>> {
-    let number = books.account.invoice_of(object, payment)?;
-    let find = |(place, it): (usize, &'a InvoiceFold)| Some((place, it.document(number)?));
-    let (place, document) = books.invoices.iter().enumerate().find_map(find)?;
-    let due = document.due;
-    let asks = !document.is_void() && !due.is_zero() && !due.is_negative();
-    (asks && due.currency() == payment.currency()).then_some((place, document, due))
+/// A document that a payment is for.
+struct Target<'a> {
+    place: usize,
+    document: &'a IssuedDocument,
+    /// What of the payment lies on it.
+    paid: Exact,
+    /// What of it belongs there.
+    most: Exact,
+}
+
+/// The documents that a payment is for, and how what is kept of it divides among them: each in
+/// turn takes what it asks for and no more than its share. One that was given up asks too; one that
+/// is void, or in another currency, asks nothing.
+fn targets<'a>(
+    books: &Books<'a>,
+    object: &PaymentObject,
+    payment: &Payment,
+    placed: &[Part<'a>],
+) -> Result<Vec<Target<'a>>, MoneyError> {
+    let mut targets = Vec::new();
+    let mut left = payment.kept()?;
+    let invoices = books.account.invoices_of(object, payment);
+    let is_named = |number| invoices.iter().any(|(it, _)| *it == number);
+    for (_, _, paid) in placed.iter().filter(|(_, it, _)| !is_named(&it.document.number)) {
+        left = left.checked_sub(paid.amount())?;
+    }
+    for (number, share) in &invoices {
+        let find = |(place, it): (usize, &'a InvoiceFold)| Some((place, it.document(number)?));
+        let found = books.invoices.iter().enumerate().find_map(find);
+        let Some((place, document)) = found.filter(|(_, it)| !it.is_void()) else { continue };
+        if document.due.currency() != payment.currency() {
+            continue;
+        }
+        let paid = placed.iter().find(|(of, it, _)| *of == place && it.document.number == **number);
+        let paid = paid.map_or(Exact::ZERO, |(.., paid)| paid.amount());
+        let asks = document.due.amount().max(Exact::ZERO).checked_add(paid)?;
+        let share = share.map_or(asks, |it| it.amount());
+        let most = asks.min(share).min(left).max(Exact::ZERO);
+        left = left.checked_sub(most)?;
+        targets.push(Target { place, document, paid, most });
+    }
+    Ok(targets)
 }

@@ -49,13 +49,15 @@ pub struct PaymentFacts {
     pub invoice: Option<InvoiceNumber>,
 }
 
-/// Money came in.
+/// Money came in, as the gateway says it: of several words on a payment the largest counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
 #[serde(deny_unknown_fields)]
 pub struct PaymentSucceeded {
     /// What is known of it.
     pub payment: PaymentFacts,
+    /// How much of the whole payment is for the gateway's invoice it names, where that is said.
+    pub share: Option<Money>,
 }
 
 /// Money did not come in. Void when the same object succeeds, whatever the order.
@@ -71,13 +73,16 @@ pub struct PaymentFailed {
     pub reason: Option<Note>,
 }
 
-/// Money went back, as the gateway says: this much, not the sum so far.
+/// Money went back, as the gateway says: this much, not the sum so far; below zero: a refund failed
+/// and the money is ours again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
 #[serde(deny_unknown_fields)]
 pub struct PaymentRefunded {
     /// What is known of it.
     pub payment: PaymentFacts,
+    /// The gateway's id of a refund that failed, by which it fails once.
+    pub failed: Option<PaymentRef>,
 }
 
 /// A bank takes a payment back; below zero: it gave it back again.
@@ -119,6 +124,8 @@ pub struct NoticeSeen {
     pub object: Option<PaymentRef>,
     /// The gateway's invoice it names, which a first word on the payment may have left out.
     pub gateway_invoice: Option<PaymentRef>,
+    /// How much of the whole payment is for that invoice, where that is said.
+    pub share: Option<Money>,
 }
 
 /// A payment failed and an invoice is past due.
@@ -196,7 +203,7 @@ mod exemplars {
 
     impl Exemplar for PaymentSucceeded {
         fn exemplar() -> Self {
-            Self { payment: PaymentFacts::exemplar() }
+            Self { payment: PaymentFacts::exemplar(), share: Some(aud("70.64")) }
         }
     }
 
@@ -212,7 +219,8 @@ mod exemplars {
 
     impl Exemplar for PaymentRefunded {
         fn exemplar() -> Self {
-            Self { payment: PaymentFacts { amount: aud("10"), ..PaymentFacts::exemplar() } }
+            let payment = PaymentFacts { amount: aud("-10"), ..PaymentFacts::exemplar() };
+            Self { payment, failed: Some(parsed("re_3Ox9exemplar")) }
         }
     }
 
@@ -240,6 +248,7 @@ mod exemplars {
                 kind: parsed("charge.succeeded"),
                 object: Some(parsed("pi_3Ox9exemplar")),
                 gateway_invoice: Some(parsed("in_1Ox9exemplar")),
+                share: None,
             }
         }
     }

@@ -124,12 +124,15 @@ fn said(kind: &str, data: &Place<'_>) -> Result<Said, TreeError> {
             Said::of(&charge, payment_of(&charge)?, Some(amount), change)
         }
         "charge.refunded" => refunded(data),
+        "refund.failed" | "refund.updated" | "charge.refund.updated" => {
+            refund_failed(&object(data, "refund")?)
+        }
         "invoice.paid" | "invoice.payment_succeeded" => invoice_paid(&object(data, "invoice")?),
         "invoice.payment_failed" => invoice_failed(&object(data, "invoice")?),
         "invoice_payment.paid" => {
             let payment = object(data, "invoice_payment")?;
             let amount = money(&payment, &payment.need("amount_paid")?)?;
-            Said::of(&payment, paid_by(&payment)?, Some(amount), Change::Succeeded)
+            Said::of(&payment, paid_by(&payment)?, Some(amount), Change::SucceededFor)
         }
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
             let session = object(data, "checkout.session")?;
@@ -176,6 +179,17 @@ fn refunded(data: &Place<'_>) -> Result<Said, TreeError> {
     Said::of(&charge, payment_of(&charge)?, Some(amount), Change::Refunded)
 }
 
+/// A refund that failed, or was called off; as long as it is on its way or has arrived, the charge
+/// has said so.
+fn refund_failed(refund: &Place<'_>) -> Result<Said, TreeError> {
+    if !matches!(refund.need("status")?.text()?, "failed" | "canceled") {
+        return Ok(Said::NOTHING);
+    }
+    let amount = money(refund, &refund.need("amount")?)?;
+    let change = Change::RefundFailed { refund: reference(&refund.need("id")?)? };
+    Said::of(refund, payment_named(refund)?, Some(amount), change)
+}
+
 /// A difference that may not be below zero.
 fn less(place: &Place<'_>, amount: Money, less: Money) -> Result<Money, TreeError> {
     let rest = amount.checked_sub(less).ok().filter(|it| !it.is_negative());
@@ -193,7 +207,7 @@ fn invoice_paid(invoice: &Place<'_>) -> Result<Said, TreeError> {
         None => only_payment(invoice, paid)?,
     };
     let amount = Some(amount).filter(|_| !elsewhere);
-    let said = Said::of(invoice, object, amount, Change::Succeeded)?;
+    let said = Said::of(invoice, object, amount, Change::SucceededFor)?;
     Ok(Said { invoice: optional(invoice, "id")?, ..said })
 }
 

@@ -15,7 +15,7 @@ use crate::event::account::{
     CreditChargedBack, CreditDrawn, CreditOrigin, CreditRefunded, CreditToppedUp, DrawPurpose,
 };
 use crate::gateway::{Change, Notice, Outcome};
-use crate::id::{InvoiceNumber, LotId, Note, Sha256Digest};
+use crate::id::{InvoiceNumber, LotId, Note, PaymentRef, Sha256Digest};
 use crate::money::{Exact, Money, MoneyError};
 use crate::time::Timestamp;
 
@@ -86,6 +86,31 @@ impl Account {
         payment.invoice().or_else(mapped)
     }
 
+    /// The invoices that a payment is for, and how much of it is at most for each: shares that the
+    /// gateway said, in order of its ids, then the one it is for as a whole. An invoice that no share
+    /// names was said by a person, whose word is about the whole payment.
+    pub fn invoices_of<'a>(
+        &'a self,
+        object: &PaymentObject,
+        payment: &'a Payment,
+    ) -> Vec<(&'a InvoiceNumber, Option<Money>)> {
+        let mapped = |reference: &PaymentRef| {
+            self.references.get(&(object.gateway.clone(), reference.clone()))?.as_ref()
+        };
+        let shares = payment.shares().filter_map(|(it, share)| Some((mapped(it)?, Some(share))));
+        let mut invoices = shares.collect::<Vec<_>>();
+        let whole = self.invoice_of(object, payment);
+        let is_new = |it: &&InvoiceNumber| invoices.iter().all(|(known, _)| known != it);
+        if let Some(number) = whole.filter(is_new) {
+            let named = payment.gateway_invoice().and_then(mapped);
+            if named != Some(number) {
+                invoices.clear();
+            }
+            invoices.push((number, None));
+        }
+        invoices
+    }
+
     /// Books what a gateway says. The same event again changes nothing, for ever; money that names
     /// no invoice is credit at once. `invoice` is what somebody who assigned it said.
     pub fn book(
@@ -111,9 +136,12 @@ impl Account {
 
     /// What a success that names no invoice adds to credit.
     fn credit_at_once(&self, notice: &Notice) -> Result<Option<Event>, PaymentRefusal> {
-        let Outcome::Payment { object, amount, change: Change::Succeeded } = &notice.outcome else {
+        let Outcome::Payment { object, amount, change } = &notice.outcome else {
             return Ok(None);
         };
+        if !matches!(change, Change::Succeeded | Change::SucceededFor) {
+            return Ok(None);
+        }
         let object = PaymentObject { gateway: notice.gateway.clone(), object: object.clone() };
         let known = self.payments.get(&object);
         let is_new = known.is_none_or(|it| it.received().is_none());

@@ -26,6 +26,8 @@ enum Word {
     Succeeded,
     Failed,
     Refunded(i128),
+    /// One of two refunds, the larger by its number, did not arrive.
+    RefundFailed(u8),
     Disputed,
     Reinstated,
 }
@@ -54,6 +56,7 @@ fn said() -> impl Strategy<Value = Said> {
         3 => Just(Word::Succeeded),
         4 => Just(Word::Failed),
         2 => (1..150_i128).prop_map(Word::Refunded),
+        1 => (1..3_u8).prop_map(Word::RefundFailed),
         1 => Just(Word::Disputed),
         1 => Just(Word::Reinstated),
     ];
@@ -105,6 +108,10 @@ impl Case {
             Word::Succeeded => (cents, Change::Succeeded),
             Word::Failed => (cents, FAILED),
             Word::Refunded(part) => (part, Change::Refunded),
+            Word::RefundFailed(which) => {
+                let refund = parsed(&format!("re_{which}"));
+                (i128::from(which) * 20, Change::RefundFailed { refund })
+            }
             Word::Disputed => (cents, DISPUTED),
             Word::Reinstated => (cents, REINSTATED),
         };
@@ -135,6 +142,7 @@ struct Told {
     succeeded: bool,
     failed: Option<i64>,
     refunded: i128,
+    failures: BTreeSet<u8>,
     disputed: bool,
     reinstated: bool,
 }
@@ -153,6 +161,9 @@ fn model(case: &Case, said: &[Said], before: Standing, now: i64) -> (i128, Stand
                 of.failed = Some(of.failed.map_or(said.half_days, |it| it.min(said.half_days)));
             }
             Word::Refunded(part) => of.refunded += part,
+            Word::RefundFailed(which) => {
+                of.failures.insert(which);
+            }
             Word::Disputed => of.disputed = true,
             Word::Reinstated => of.reinstated = true,
         }
@@ -162,7 +173,9 @@ fn model(case: &Case, said: &[Said], before: Standing, now: i64) -> (i128, Stand
     for (place, of) in &told {
         let Object { cents, invoice } = case.objects[*place];
         let disputed = if of.disputed && !of.reinstated { cents } else { 0 };
-        let rest = if of.succeeded { (cents - of.refunded - disputed).max(0) } else { 0 };
+        let arrived = of.failures.iter().map(|it| i128::from(*it) * 20).sum::<i128>();
+        let refunded = (of.refunded - arrived).max(0);
+        let rest = if of.succeeded { (cents - refunded - disputed).max(0) } else { 0 };
         kept += rest;
         if let Some(invoice) = invoice.filter(|_| of.is_linked) {
             due[invoice] -= rest;
@@ -260,6 +273,67 @@ proptest! {
         prop_assert_eq!(world.log.len(), events);
         prop_assert_eq!(world.rebuilt(), world);
     }
+    /// One payment of several invoices: each gets its share as far as it asks, in order of the
+    /// gateway's ids, the rest is credit, and what went back is missing from the last.
+    #[test]
+    fn a_payment_is_divided_among_its_invoices_the_same_in_any_order(
+        (totals, shares) in (
+            proptest::collection::vec(1..300_i128, INVOICES),
+            proptest::collection::vec(proptest::option::of(1..300_i128), INVOICES),
+        ),
+        beyond in 0..100_i128,
+        refunded in proptest::option::of(1..600_i128),
+        fails in any::<bool>(),
+        order in disorder(),
+    ) {
+        let mut world = World::new();
+        for (place, total) in totals.iter().enumerate() {
+            world.issue(&format!("A-{place}"), u8::try_from(place).unwrap() + 1, *total);
+        }
+        let whole = shares.iter().flatten().sum::<i128>() + beyond;
+        let of = |id: String, cents, change| Notice {
+            customer: Some(parsed("cus_1")),
+            ..notice(&id, "pi_1", cents, hour(1), change)
+        };
+        let mut notices = vec![of("evt_whole".into(), whole.max(1), Change::Succeeded)];
+        for (place, share) in shares.iter().enumerate() {
+            let share = share.map(|it| of(format!("evt_{place}"), it, Change::SucceededFor));
+            notices.extend(share.map(|it| Notice {
+                gateway_invoice: Some(parsed(&format!("in_A-{place}"))),
+                ..it
+            }));
+        }
+        notices.extend(refunded.map(|it| of("evt_back".into(), it, Change::Refunded)));
+        if let Some(refunded) = refunded.filter(|_| fails) {
+            let refund = Change::RefundFailed { refund: parsed("re_1") };
+            notices.push(of("evt_failed".into(), refunded, refund.clone()));
+            notices.push(of("evt_failed_again".into(), refunded, refund));
+        }
+        deliver(&mut world, &notices, &order);
+        world.tick(hour(2));
+
+        let back = refunded.filter(|_| !fails).unwrap_or(0);
+        let mut left = (whole.max(1) - back).max(0);
+        for (place, (total, share)) in totals.iter().zip(&shares).enumerate() {
+            let paid = share.unwrap_or(0).min(*total).min(left);
+            left -= paid;
+            prop_assert_eq!(world.due(&format!("A-{place}")), aud(total - paid));
+        }
+        prop_assert_eq!(world.balance(hour(2)), aud(left).amount());
+        let mut journal = crate::postings::Journal::default();
+        let mut cash = Vec::new();
+        for record in &world.log {
+            let (folded, entry) = journal.fold(record).unwrap();
+            journal = folded;
+            cash.extend(entry.into_iter().flat_map(|it| it.postings));
+        }
+        let cash = cash.into_iter();
+        let cash = cash.filter(|it| it.account == crate::postings::Account::Cash);
+        let back = refunded.filter(|_| !fails).unwrap_or(0);
+        let kept = Money::sum(parsed("AUD"), cash.map(|it| it.amount));
+        prop_assert_eq!(kept, Ok(aud(whole.max(1) - back)));
+    }
+
     /// However large or fine the amounts: what is booked can be folded, and settling it ends or
     /// says why it cannot.
     #[test]

@@ -5,13 +5,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::testing::cases;
 
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
     "charge.succeeded",
     "charge.captured",
     "charge.failed",
     "charge.refunded",
+    "refund.failed",
     "charge.dispute.closed",
     "invoice.paid",
     "invoice.payment_failed",
@@ -47,7 +48,7 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
         any::<bool>().prop_map(|it| json!(it)),
         any::<i64>().prop_map(|it| json!(it)),
         (0..100_000_i64).prop_map(|it| json!(it)),
-        "(aud|usd|jpy|kwd|isk|paid|won|lost|pi_1|in_1|)".prop_map(|it| json!(it)),
+        "(aud|usd|jpy|kwd|isk|paid|won|lost|failed|pi_1|in_1|)".prop_map(|it| json!(it)),
         Just(json!({"id": "pi_2"})),
         Just(json!({"data": [{"payment": {"payment_intent": "pi_3"}}]})),
         Just(json!([])),
