@@ -2,9 +2,9 @@
 //!
 //! Shared by a tenant's account and by the suspense of a gateway. Money is booked once for an
 //! object, whatever event brings it. What a notice says is kept so that the order in which notices
-//! come leaves no trace: the largest that any says of the whole counts, for each invoice the largest
-//! that any says of its share, failures by the earliest, refunds by their sum, a refund's failure, a
-//! dispute and its end each once.
+//! come leaves no trace: the largest that any says of the whole counts, for each invoice the
+//! largest that any says of its share, failures by the earliest, refunds by their sum, a refund's
+//! failure, a dispute and its end each once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,8 +148,8 @@ impl Payment {
         self.shares.iter().map(|(invoice, it)| (invoice, Money::new(*it, self.currency)))
     }
 
-    /// What came in, when also this is said of it: the most that was said of the whole, and at least
-    /// what its shares come to.
+    /// What came in, when also this is said of it: the most that was said of the whole, and at
+    /// least what its shares come to.
     fn received_with(&self, whole: Exact, shares: &Shares) -> Result<Exact, MoneyError> {
         let known = self.received.map_or(Exact::ZERO, |it| it.0);
         let shared = shares.values().try_fold(Exact::ZERO, |sum, it| sum.checked_add(*it))?;

@@ -1,10 +1,11 @@
 //! Where the money of each payment is, and where it should be.
 //!
 //! What is kept of a payment lies on the invoices it is for, as much as each still asks for and no
-//! more than its share where the gateway said shares, and the rest is credit. Each step moves the sums toward that; which notice came first does not enter, so
-//! any order ends in the same sums. Money that comes to be known as an invoice's after it became
-//! credit is drawn again, in full. What went back is taken from the payment's credit first, then
-//! from its invoices, the last one first, each of which is open again by that much.
+//! more than its share where the gateway said shares, and the rest is credit. Each step moves the
+//! sums toward that; which notice came first does not enter, so any order ends in the same sums.
+//! Money that comes to be known as an invoice's after it became credit is drawn again, in full.
+//! What went back is missing from the payment's credit first, then from its invoices, the last one
+//! first, each of which is open again by that much.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,5 @@
-//! From the inventory to the reports: resources and projects as plain intervals of the world's clock.
+//! From the inventory to the reports: resources and projects as plain intervals of the world's
+//! clock.
 //!
 //! A thing was there before we saw it: it lives from when its provider says that it began, and was
 //! then what it was when it was discovered. Whose its project is enters as it changed over time.

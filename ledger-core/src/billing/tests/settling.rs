@@ -305,7 +305,8 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        4 => (0..9_000_000_u32, 0..200_i64, any::<bool>()).prop_map(|it| Act::Use(it.0, it.1, it.2)),
+        4 => (0..9_000_000_u32, 0..200_i64, any::<bool>())
+            .prop_map(|it| Act::Use(it.0, it.1, it.2)),
         2 => (any::<Index>(), prop_oneof![Just(0), 0..9_000_000_u32])
             .prop_map(|it| Act::Correct(it.0, it.1)),
         1 => (0..3_u8).prop_map(Act::Gauge),
@@ -493,7 +494,8 @@ proptest! {
             let kind = it.resource_kind.as_ref().unwrap().to_string();
             (kind, (it.quantity.get(), it.amount))
         });
-        let rounded = |it: Exact| Money::new(it, Currency::AUD).rounded(Rounding::default()).unwrap();
+        let exact = |it: Exact| Money::new(it, Currency::AUD);
+        let rounded = |it: Exact| exact(it).rounded(Rounding::default()).unwrap();
         let expected = drawn.into_iter().map(|(kind, it)| (kind, (it.0, rounded(it.1))));
         prop_assert_eq!(
             charged.collect::<BTreeMap<_, _>>(),

@@ -87,8 +87,8 @@ impl Account {
     }
 
     /// The invoices that a payment is for, and how much of it is at most for each: shares that the
-    /// gateway said, in order of its ids, then the one it is for as a whole. An invoice that no share
-    /// names was said by a person, whose word is about the whole payment.
+    /// gateway said, in order of its ids, then the one it is for as a whole. An invoice that no
+    /// share names was said by a person, whose word is about the whole payment.
     pub fn invoices_of<'a>(
         &'a self,
         object: &PaymentObject,
