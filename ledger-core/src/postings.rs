@@ -14,10 +14,10 @@ use crate::decide::suspense::object_of;
 use crate::event::account::{CreditOrigin, DrawPurpose};
 use crate::event::invoice::{Document, Line, PaymentSource};
 use crate::event::{Event, account, enforcement, invoice, provider};
-use crate::fold::{FoldError, FoldProblem};
+use crate::fold::FoldError;
 use crate::id::{InvoiceNumber, LotId, PaymentRef, Provider, TenantId};
 use crate::log::{Position, Record, Revision};
-use crate::money::{Currency, Exact, ExactError, Money, MoneyError};
+use crate::money::{Currency, Exact, Money, MoneyError};
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
 
@@ -345,11 +345,7 @@ impl Journal {
         let subject = PaymentObject { gateway: gateway.clone(), object: object.clone() };
         let sum = |of: &Payments| of.get(&subject).map_or(Ok(Exact::ZERO), Payment::came_in);
         let before = sum(payments)?;
-        payments.take(event, record).map_err(|problem| match problem {
-            FoldProblem::Money(source) => source,
-            // Nothing else is wrong with a payment than its amounts.
-            _ => ExactError::Overflow.into(),
-        })?;
+        payments.take(event, record)?;
         let more = sum(payments)?.checked_sub(before)?;
         Ok(payments.get(&subject).map(|it| Money::new(more, it.currency())))
     }

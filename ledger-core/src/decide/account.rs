@@ -165,7 +165,7 @@ impl Account {
             event::Event::Account(event) => self.take_account(event, record),
             event::Event::Enforcement(event) => {
                 self.take_enforcement(event, record);
-                self.payments.take(event, record)
+                Ok(self.payments.take(event, record)?)
             }
             event::Event::Catalog(_)
             | event::Event::Deployment(_)

@@ -312,7 +312,7 @@ impl Payments {
     }
 
     /// What a record of a payment makes of it.
-    pub(crate) fn take(&mut self, event: &Event, record: &Record) -> Result<(), FoldProblem> {
+    pub(crate) fn take(&mut self, event: &Event, record: &Record) -> Result<(), MoneyError> {
         let at = record.occurred_at;
         match event {
             Event::PaymentSucceeded(it) => {
@@ -375,7 +375,7 @@ impl Payments {
     }
 
     /// The payment that these facts are about, with what they tell of it.
-    fn told(&mut self, facts: &PaymentFacts) -> Result<&mut Payment, FoldProblem> {
+    fn told(&mut self, facts: &PaymentFacts) -> Result<&mut Payment, MoneyError> {
         self.notices.insert((facts.gateway.clone(), facts.notice.clone()));
         let currency = facts.amount.currency();
         let object = PaymentObject::from(facts);

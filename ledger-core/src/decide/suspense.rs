@@ -133,7 +133,7 @@ impl Suspense {
         let Event::Enforcement(event) = &record.event else {
             return Err(broken(FoldProblem::Foreign { wire: record.event.wire_name() }));
         };
-        self.payments.take(event, record).map_err(broken)?;
+        self.payments.take(event, record).map_err(|it| broken(it.into()))?;
         if let enforcement::Event::PaymentAssigned(it) = event {
             let Some(held) = self.held.get_mut(&it.object) else {
                 let name = it.object.to_string();

@@ -471,11 +471,11 @@ fn what_is_paid_back_of_a_payment_leaves_the_cash_once() {
         let of = |account| told.balance(account).amount_text();
         format!("{} {} {}", of(Account::Cash), of(Account::Credit), of(Account::Unallocated))
     };
-    take(PaymentSucceeded { payment: paid("evt_1", "30.00") }.into());
+    take(PaymentSucceeded { payment: paid("evt_1", "30.00"), share: None }.into());
     assert_eq!(take(top_up("a", "30.00", by_payment).into()), "30.00 -30.00 0.00");
     // On its way until the gateway says that it went.
     assert_eq!(take(refund("a", "10.00").into()), "30.00 -20.00 -10.00");
-    let went = PaymentRefunded { payment: paid("evt_2", "10.00") };
+    let went = PaymentRefunded { payment: paid("evt_2", "10.00"), failed: None };
     assert_eq!(take(went.into()), "20.00 -20.00 0.00");
     // No gateway ever speaks of what came by bank.
     assert_eq!(take(top_up("b", "5.00", by_operator).into()), "25.00 -25.00 0.00");
