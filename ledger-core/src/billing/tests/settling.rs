@@ -101,23 +101,21 @@ impl Ledger {
             sum.1 = sum.1.checked_add(it.amount.amount().checked_mul(sign).unwrap()).unwrap();
         };
         for record in &self.streams[&parsed::<Stream>(ACCOUNT)] {
-            match &record.event {
-                Event::Account(account::Event::CreditDrawn(it)) => {
-                    if let DrawPurpose::Usage { period: of, kinds, .. } = &it.purpose
-                        && *of == period
-                    {
-                        ours.push(record.revision);
-                        kinds.iter().for_each(|it| add(it, Exact::whole(1)));
-                        let sum = Money::sum(Currency::AUD, kinds.iter().map(|it| it.amount));
-                        assert_eq!(sum, Ok(it.amount));
-                    }
-                }
-                Event::Account(account::Event::CreditReturned(it)) if ours.contains(&it.draw) => {
-                    it.kinds.iter().for_each(|it| add(it, Exact::whole(-1)));
-                    let sum = Money::sum(Currency::AUD, it.kinds.iter().map(|it| it.amount));
-                    assert_eq!(sum, Ok(it.amount));
-                }
-                _ => (),
+            if let Event::Account(account::Event::CreditDrawn(it)) = &record.event
+                && let DrawPurpose::Usage { period: of, kinds, .. } = &it.purpose
+                && *of == period
+            {
+                ours.push(record.revision);
+                kinds.iter().for_each(|it| add(it, Exact::whole(1)));
+                let sum = Money::sum(Currency::AUD, kinds.iter().map(|it| it.amount));
+                assert_eq!(sum, Ok(it.amount));
+            }
+            if let Event::Account(account::Event::CreditReturned(it)) = &record.event
+                && ours.contains(&it.draw)
+            {
+                it.kinds.iter().for_each(|it| add(it, Exact::whole(-1)));
+                let sum = Money::sum(Currency::AUD, it.kinds.iter().map(|it| it.amount));
+                assert_eq!(sum, Ok(it.amount));
             }
         }
         drawn.retain(|_, it| *it != (Exact::ZERO, Exact::ZERO));
@@ -140,10 +138,13 @@ impl Ledger {
 
     /// The lots of the last draw or return, and how much each gave or got.
     fn last_lots(&self) -> Vec<(String, String)> {
-        let lots = match &self.streams[&parsed::<Stream>(ACCOUNT)].last().unwrap().event {
-            Event::Account(account::Event::CreditDrawn(it)) => &it.lots,
-            Event::Account(account::Event::CreditReturned(it)) => &it.lots,
-            other => panic!("{other:?}"),
+        let last = &self.streams[&parsed::<Stream>(ACCOUNT)].last().unwrap().event;
+        let lots = if let Event::Account(account::Event::CreditDrawn(it)) = last {
+            &it.lots
+        } else if let Event::Account(account::Event::CreditReturned(it)) = last {
+            &it.lots
+        } else {
+            panic!("{last:?}")
         };
         lots.iter().map(|it| (it.lot.to_string(), it.amount.amount().to_string())).collect()
     }

@@ -74,23 +74,20 @@ impl Told {
         };
         *head += 1;
         let name = stream.to_owned();
-        match parsed_stream {
-            Stream::Resource(provider, id) => {
-                let empty = ResourceFold::of(ResourceId { provider, id });
-                let it = self.resources.remove(stream).unwrap_or(empty);
-                self.resources.insert(name, it.fold(&record).unwrap());
-            }
-            Stream::Project(provider, id) => {
-                let empty = ProjectFold::of(provider, id);
-                let it = self.projects.remove(stream).unwrap_or(empty);
-                self.projects.insert(name, it.fold(&record).unwrap());
-            }
-            Stream::Deployment(tenant, slug) => {
-                let empty = DeploymentFold::of(tenant, slug);
-                let it = self.deployments.remove(stream).unwrap_or(empty);
-                self.deployments.insert(name, it.fold(&record).unwrap());
-            }
-            other => panic!("{other}"),
+        if let Stream::Resource(provider, id) = parsed_stream {
+            let empty = ResourceFold::of(ResourceId { provider, id });
+            let it = self.resources.remove(stream).unwrap_or(empty);
+            self.resources.insert(name, it.fold(&record).unwrap());
+        } else if let Stream::Project(provider, id) = parsed_stream {
+            let empty = ProjectFold::of(provider, id);
+            let it = self.projects.remove(stream).unwrap_or(empty);
+            self.projects.insert(name, it.fold(&record).unwrap());
+        } else if let Stream::Deployment(tenant, slug) = parsed_stream {
+            let empty = DeploymentFold::of(tenant, slug);
+            let it = self.deployments.remove(stream).unwrap_or(empty);
+            self.deployments.insert(name, it.fold(&record).unwrap());
+        } else {
+            panic!("{stream}");
         }
     }
 
