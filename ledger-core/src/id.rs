@@ -476,31 +476,34 @@ binary_id! {
     CorrelationId, "a correlation id"
 }
 
+/// The value of each byte as a lower-case hexadecimal digit; others have a bit above those of any.
+const HEX: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        values[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    values
+};
+const NO_DIGIT: u8 = 0x80;
+/// Where the digits of each byte stand in a UUID's text.
+const UUID_DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
 /// The bytes of a UUID in its canonical text, lower case only: one value, one text.
+///
+/// Digits are random, so a branch on one is guessed wrong half the time: there is none.
 pub fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
-    let text = text.as_bytes();
-    if text.len() != 36 {
-        return None;
-    }
+    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
     let mut bytes = [0_u8; 16];
-    let mut digits = 0_usize;
-    for (place, byte) in text.iter().enumerate() {
-        if matches!(place, 8 | 13 | 18 | 23) {
-            if *byte != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        let slot = bytes.get_mut(digits / 2)?;
-        *slot = (*slot << 4) | digit;
-        digits += 1;
+    let mut seen = 0;
+    for (byte, place) in bytes.iter_mut().zip(UUID_DIGITS) {
+        let [high, low] = [text[place], text[place + 1]].map(|it| HEX[usize::from(it)]);
+        seen |= high | low;
+        *byte = (high << 4) | (low & 0x0f);
     }
-    Some(bytes)
+    let has_hyphens = [8, 13, 18, 23].iter().all(|place| text[*place] == b'-');
+    (has_hyphens && seen & NO_DIGIT == 0).then_some(bytes)
 }
 
 /// In which role somebody acted.

@@ -80,3 +80,23 @@ fn a_digest_has_one_spelling() {
         assert!(wrong.parse::<Sha256Digest>().is_err(), "{wrong}");
     }
 }
+
+/// Each character there is, at each place of a UUID: it has one spelling.
+#[test]
+fn a_uuid_has_one_spelling() {
+    let good = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let digits = |text: &str| u128::from_str_radix(&text.replace('-', ""), 16);
+    for place in 0..good.len() {
+        for character in '\0'..='\u{7f}' {
+            let mut text = good.to_owned();
+            text.replace_range(place..=place, &character.to_string());
+            let is_digit = matches!(character, '0'..='9' | 'a'..='f');
+            let fits = if [8, 13, 18, 23].contains(&place) { character == '-' } else { is_digit };
+            let expected = fits.then(|| digits(&text).unwrap().to_be_bytes());
+            assert_eq!(uuid_bytes(&text), expected, "{text:?}");
+        }
+    }
+    for text in ["", &good[1..], &format!("{good}0"), "01890a5d-ac96-774b-bcce-b302099a80\u{e9}"] {
+        assert_eq!(uuid_bytes(text), None, "{text:?}");
+    }
+}

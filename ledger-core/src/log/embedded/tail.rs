@@ -254,15 +254,22 @@ impl TailIndex {
         mut hash_key: impl FnMut(&Names, &RawRecord<'_>) -> Option<u64>,
     ) -> Result<(), AbsorbError> {
         let before = self.events;
+        // Each key goes to a place in memory of its own. Put there one behind the other, without
+        // the reading of a row in between, the processor waits for many of them at once.
+        let mut keys = Vec::new();
         for row in Rows::new(payload, frame.base()) {
             match row? {
                 Entry::Name(name) => self.names.define(&name)?,
                 Entry::Event(record) => {
                     check_names(&self.names, &record)?;
                     let hash = hash_key(&self.names, &record);
-                    self.push_event(record.stream, record.revision, hash)?;
+                    keys.extend(hash.map(|hash| (hash, self.events)));
+                    self.push_event(record.stream, record.revision, None)?;
                 }
             }
+        }
+        for (hash, ordinal) in keys {
+            self.keys.insert(hash, ordinal);
         }
         let held = self.events.saturating_sub(before);
         if held != frame.events {
