@@ -84,13 +84,15 @@ fn apply(damage: &Damage, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "what was tried is a figure of the run")]
 fn damaged_seeds_keep_the_promises_of(name: &str, in_ci: u32) {
     let target = find(name).expect("the target is one");
     let seeds = seeds(target);
     let accepted = seeds.iter().filter(|it| (target.run)(it)).count();
     assert!(accepted > 0, "no seed of {name} leads anywhere");
     let strategy = (any::<Index>(), proptest::collection::vec(damage(), 1..8));
-    let tried = TestRunner::new(cases(in_ci)).run(&strategy, |(seed, damages)| {
+    let config = cases(in_ci);
+    let tried = TestRunner::new(config.clone()).run(&strategy, |(seed, damages)| {
         let mut bytes = seed.get(&seeds).clone();
         damages.iter().for_each(|it| apply(it, &mut bytes, &seeds));
         (target.run)(&bytes);
@@ -98,7 +100,7 @@ fn damaged_seeds_keep_the_promises_of(name: &str, in_ci: u32) {
     });
     match tried {
         Ok(()) => {
-            println!("figure: {name}: {in_ci} damaged inputs in CI, of {} seeds", seeds.len())
+            println!("figure: {name}: {} damaged inputs of {} seeds", config.cases, seeds.len());
         }
         Err(TestError::Fail(why, (seed, damages))) => {
             let mut bytes = seed.get(&seeds).clone();
