@@ -1,5 +1,5 @@
 //! What every log must do, whichever engine holds it. An engine is given as an [`Engine`]; each
-//! check is one claim of the contract, and [`conformance!`] makes a test of each.
+//! check is one claim of the contract; [`conformance!`](crate::conformance) makes a test of each.
 //!
 //! Nothing here counts positions, opens a file or knows a segment: an engine over a server is held
 //! to the same checks, unchanged.
