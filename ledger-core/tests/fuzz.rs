@@ -4,6 +4,7 @@ use std::path::Path;
 
 use ledger_core::testing::cases;
 use ledger_core::testing::fuzz::{TARGETS, Target, find};
+use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{TestError, TestRunner};
@@ -38,13 +39,14 @@ fn damage() -> impl Strategy<Value = Damage> {
         prop_oneof![any::<u8>(), proptest::sample::select(b"0123456789-+.eE,;\":{}[]\n".to_vec())]
     };
     prop_oneof![
-        3 => (at(), byte()).prop_map(|it| Damage::Overwrite(it.0, it.1)),
-        2 => (at(), 0_u8..8).prop_map(|it| Damage::Flip(it.0, 1 << it.1)),
-        2 => (at(), proptest::collection::vec(byte(), 1..6)).prop_map(|it| Damage::Insert(it.0, it.1)),
-        2 => (at(), 1_usize..40).prop_map(|it| Damage::Remove(it.0, it.1)),
+        3 => (at(), byte()).prop_map(|(at, byte)| Damage::Overwrite(at, byte)),
+        2 => (at(), 0_u8..8).prop_map(|(at, bit)| Damage::Flip(at, 1 << bit)),
+        2 => (at(), vec(byte(), 1..6)).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
+        2 => (at(), 1_usize..40).prop_map(|(at, length)| Damage::Remove(at, length)),
         1 => at().prop_map(Damage::Cut),
-        1 => (at(), 1_usize..40).prop_map(|it| Damage::Repeat(it.0, it.1)),
-        2 => (at(), at(), at(), 1_usize..40).prop_map(|it| Damage::Splice(it.0, it.1, it.2, it.3)),
+        1 => (at(), 1_usize..40).prop_map(|(at, length)| Damage::Repeat(at, length)),
+        2 => (at(), at(), at(), 1_usize..40)
+            .prop_map(|(at, seed, from, length)| Damage::Splice(at, seed, from, length)),
     ]
 }
 
@@ -90,7 +92,7 @@ fn damaged_seeds_keep_the_promises_of(name: &str, in_ci: u32) {
     let seeds = seeds(target);
     let accepted = seeds.iter().filter(|it| (target.run)(it)).count();
     assert!(accepted > 0, "no seed of {name} leads anywhere");
-    let strategy = (any::<Index>(), proptest::collection::vec(damage(), 1..8));
+    let strategy = (any::<Index>(), vec(damage(), 1..8));
     let config = cases(in_ci);
     let tried = TestRunner::new(config.clone()).run(&strategy, |(seed, damages)| {
         let mut bytes = seed.get(&seeds).clone();

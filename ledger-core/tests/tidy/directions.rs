@@ -12,13 +12,14 @@ use serde_json::Value;
 use crate::repository::root;
 
 /// What each crate of ours may depend on, tests included.
-const ALLOWED: [(&str, &[&str]); 6] = [
+const ALLOWED: [(&str, &[&str]); 7] = [
     ("ledger-core", &[]),
     ("projections", &["ledger-core"]),
     ("fixtures", &["ledger-core", "projections"]),
     ("api", &["ledger-core", "projections"]),
     ("replay-tool", &["ledger-core", "projections"]),
     ("bench", &["ledger-core", "projections", "fixtures"]),
+    ("fuzz", &["ledger-core"]),
 ];
 /// Tests of every crate may read the stories.
 const FOR_TESTS: &str = "fixtures";
