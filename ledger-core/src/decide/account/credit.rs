@@ -107,6 +107,7 @@ impl Credit {
             }
             let given = lot.left(at).min(missing);
             missing = missing.checked_sub(given)?;
+            lot.left.checked_sub(given)?; // What stays must be a number too, or nobody can fold it.
             parts.push((name.clone(), given));
         }
         Ok(parts)
@@ -422,6 +423,7 @@ impl Account {
         if left.is_zero() {
             return Err(CreditRefusal::LotEmpty { lot: lot.clone() });
         }
+        left.checked_sub(left.min(exact)).map_err(MoneyError::from)?;
         let amount = Money::new(left.min(exact), currency);
         one(CreditRefunded { lot: lot.clone(), requested, amount, object: None, reason })
     }
@@ -430,14 +432,14 @@ impl Account {
     /// changes nothing.
     pub fn charge_back(&self, command: &CreditChargedBack) -> Answer {
         let (_, exact) = self.positive(command.amount)?;
-        if !self.credit.lots.contains_key(&command.lot) {
-            return Err(CreditRefusal::LotUnknown { lot: command.lot.clone() });
-        }
+        let unknown = || CreditRefusal::LotUnknown { lot: command.lot.clone() };
+        let left = self.credit.lots.get(&command.lot).ok_or_else(unknown)?.left;
         let dispute = (command.gateway.clone(), command.object.clone());
         if self.credit.charged_back.contains(&dispute) {
             return nothing();
         }
         self.credit.owed.checked_add(exact).map_err(MoneyError::from)?;
+        left.checked_sub(left.min(exact)).map_err(MoneyError::from)?;
         one(command.clone())
     }
 

@@ -52,6 +52,25 @@ fn lots_are_drawn_earliest_expiry_first_then_oldest() {
     assert_eq!(drawn.lots.last().unwrap().amount, usd(50));
 }
 
+/// The greatest number less a cent is none: it would be recorded, and nobody could fold it.
+#[test]
+fn what_cannot_be_left_of_a_lot_is_refused() {
+    let mut script = tenant();
+    let amount = Money::parse("79228162514264337593543950335", usd(0).currency()).unwrap();
+    script.take(script.state.top_up(&CreditToppedUp { amount, ..lot("a", 100) }));
+    let (account, number) = (&script.state, "INV-1".parse().unwrap());
+    let is_refused = |answer: Answer| assert!(matches!(answer, Err(CreditRefusal::Amount(_))));
+    is_refused(account.apply_to_invoice(&number, usd(1), script.at));
+    is_refused(account.settle_usage(&due(script.revision().get(), 1), script.at));
+    is_refused(account.refund(&"a".parse().unwrap(), usd(1), note(), script.at));
+    is_refused(account.charge_back(&CreditChargedBack {
+        lot: "a".parse().unwrap(),
+        amount: usd(1),
+        gateway: "stripe".parse().unwrap(),
+        object: "dp_1".parse().unwrap(),
+    }));
+}
+
 #[test]
 fn a_lot_is_gone_at_its_expiry_itself() {
     let mut script = tenant();
