@@ -10,6 +10,7 @@ use ledger_core::event::account::ReleaseReason;
 use ledger_core::id::{DeploymentSlug, ReservationId, ResourceId, ResourceKind, TenantId};
 use ledger_core::log::{EventLog, Position};
 use ledger_core::money::Money;
+use ledger_core::report::accrual;
 use ledger_core::stream::Stream;
 use ledger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -87,8 +88,8 @@ fn metered(account: &Account, now: Timestamp) -> Result<Money, ApiError> {
 fn spend_of(app: &App, tenant: &TenantId, as_of: Position) -> Result<Value, ApiError> {
     let (account, _) = app.state_as_of::<Account>(&account_stream(tenant), as_of)?;
     let metered = metered(&account, app.now())?;
-    let projected = account.projected(metered).map_err(|error| ApiError::internal(&error))?;
     let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, as_of)?;
+    let spend = account.spend(&offers, metered).map_err(|error| ApiError::internal(&error))?;
     let limits = account
         .plan()
         .and_then(|plan| offers.plan(plan))
@@ -102,11 +103,23 @@ fn spend_of(app: &App, tenant: &TenantId, as_of: Position) -> Result<Value, ApiE
     Ok(json!({
         "tenant": tenant,
         "node_instances": account.instances(),
-        "projected": projected,
-        "cap": account.cap(),
+        "projected": spend.projected,
+        "cap": spend.cap,
+        "limit": spend.limit,
+        "percent": spend.percent,
+        "alert": spend.alert,
         "plan": account.plan(),
         "limits": limits,
     }))
+}
+
+/// What the month has cost by now, before tax: what its invoice would hold if it ended now.
+fn accrued(app: &App, tenant: &TenantId, head: Position) -> Result<Money, ApiError> {
+    let now = app.now();
+    let slugs = app.slugs_of(tenant, head)?;
+    let books = app.books(&app.heads(tenant, now.period())?, &slugs, head)?;
+    let accrued = accrual(&books.basis, now).map_err(|error| ApiError::internal(&error))?;
+    Ok(accrued.accrued.subtotal)
 }
 
 /// `GET /tenants/{tenant}/spend`
@@ -119,7 +132,9 @@ pub(crate) async fn spend(
     caller.principal.read(&tenant)?;
     blocking(move || {
         let head = app.log.head();
-        Ok(answer(spend_of(&app, &tenant, head)?, head))
+        let mut spend = spend_of(&app, &tenant, head)?;
+        spend["accrued"] = json!(accrued(&app, &tenant, head)?);
+        Ok(answer(spend, head))
     })
     .await
 }

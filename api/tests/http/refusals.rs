@@ -187,6 +187,10 @@ fn rules(server: &Server) {
     let first = post(path, &node("node-1"));
     assert_eq!(first.status, 201, "{first:?}");
     assert_eq!(first.json()["spend"]["projected"]["amount"], "5.04");
+    let spend = server.operator(Request::get("/api/v1/tenants/bob/spend")).json();
+    assert_eq!(spend["percent"], "25.2");
+    assert_eq!(spend["accrued"]["amount"], "0.00");
+    assert_eq!(spend["alert"], json!(null));
     assert_eq!(post(path, &node("node-1")).status, 200, "it is reserved already");
     let refused = post(path, &node("node-2")).problem(402, "upgrade_required");
     let usd = |amount: &str| json!({"amount": amount, "currency": "USD"});

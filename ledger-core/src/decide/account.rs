@@ -24,6 +24,7 @@ pub mod payment;
 pub mod profile;
 pub mod purchase;
 pub mod slots;
+pub mod spend;
 
 pub use credit::{Credit, UsageDue};
 
