@@ -167,7 +167,9 @@ mod tests {
                     told[place] = is_up;
                 }
                 last = spend.alert;
-                let reaches = ALERTS.map(|it| metered > 0 && metered * 100 >= bound * i128::from(it));
+                let hundredfold = metered * 100;
+                let reaches =
+                    ALERTS.map(|it| metered > 0 && hundredfold >= bound * i128::from(it));
                 prop_assert_eq!(told, reaches);
             }
         }
