@@ -90,16 +90,12 @@ fn spend_of(app: &App, tenant: &TenantId, as_of: Position) -> Result<Value, ApiE
     let metered = metered(&account, app.now())?;
     let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, as_of)?;
     let spend = account.spend(&offers, metered).map_err(|error| ApiError::internal(&error))?;
-    let limits = account
-        .plan()
-        .and_then(|plan| offers.plan(plan))
-        .and_then(|offer| offer.plan.limits.as_ref())
-        .map(|limits| {
-            json!({
-                "max_node_instances": limits.max_node_instances,
-                "max_monthly_provisioning": limits.max_monthly_provisioning,
-            })
-        });
+    let limits = account.limits(&offers).map(|limits| {
+        json!({
+            "max_node_instances": limits.max_node_instances,
+            "max_monthly_provisioning": limits.max_monthly_provisioning,
+        })
+    });
     Ok(json!({
         "tenant": tenant,
         "node_instances": account.instances(),

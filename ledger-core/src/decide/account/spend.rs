@@ -6,6 +6,7 @@
 //! when it is reached, and once when it is left.
 
 use super::Account;
+use crate::catalog::Limits;
 use crate::decide::catalog::Offers;
 use crate::money::{Exact, Money, MoneyError, Ratio, Rounding};
 
@@ -37,12 +38,15 @@ pub enum Crossed {
 }
 
 impl Account {
+    /// What its plan allows now; none without a plan or without limits.
+    pub fn limits<'a>(&self, offers: &'a Offers) -> Option<&'a Limits> {
+        offers.plan(self.plan()?)?.plan.limits.as_ref()
+    }
+
     /// Its month, with what the metered kinds cost as last settled.
     pub fn spend(&self, offers: &Offers, metered: Money) -> Result<Spend, MoneyError> {
         let projected = self.projected(metered)?;
-        let offer = self.plan().and_then(|plan| offers.plan(plan));
-        let limits = offer.and_then(|offer| offer.plan.limits.as_ref());
-        let limit = limits.map(|it| it.max_monthly_provisioning);
+        let limit = self.limits(offers).map(|it| it.max_monthly_provisioning);
         let bounds = [self.cap(), limit].into_iter().flatten();
         for it in bounds.clone() {
             projected.expect_same(it)?;
