@@ -137,6 +137,9 @@ pub struct Document {
 pub fn price(facts: &Facts) -> Result<Document, PriceError> {
     let mut draft = Draft::new(facts);
     subject::price_all(facts, &mut draft)?;
+    if facts.is_prepaid {
+        draw::list_free(facts, &mut draft)?;
+    }
     price_prepaid(facts, &mut draft)?;
     discount::price_coupons(facts, &mut draft)?;
     let (tax, is_tax_included) = tax::price_tax(facts, &mut draft)?;

@@ -28,8 +28,7 @@ pub struct Draw {
 /// what is missing to it is what is drawn next. Each record has the tier of its own instant, and a
 /// later top-up never prices it again: it [knows](super::Known) what was known with it.
 pub fn draws(facts: &Facts) -> Result<Vec<Draw>, PriceError> {
-    let mut open = facts.clone();
-    open.is_prepaid = false;
+    let open = as_invoiced(facts);
     let mut draft = Draft::new(&open);
     subject::price_all(&open, &mut draft)?;
     let mut by_kind = BTreeMap::<ResourceKind, Vec<Step>>::new();
@@ -43,6 +42,22 @@ pub fn draws(facts: &Facts) -> Result<Vec<Draw>, PriceError> {
         }
     }
     by_kind.into_iter().map(|(kind, parts)| draw(facts, kind, parts)).collect()
+}
+
+/// Lists what of prepaid usage is free: what nothing prices, and what is beyond a cap. It draws
+/// nothing and makes no line, so nothing else would show it.
+pub(super) fn list_free(facts: &Facts, draft: &mut Draft<'_>) -> Result<(), PriceError> {
+    let open = as_invoiced(facts);
+    let mut metered = Draft::new(&open);
+    subject::price_all(&open, &mut metered)?;
+    draft.unpriced = metered.unpriced;
+    draft.capped = metered.capped;
+    Ok(())
+}
+
+/// The same facts with usage that is priced, whether credit pays for it or an invoice asks for it.
+fn as_invoiced(facts: &Facts) -> Facts {
+    Facts { is_prepaid: false, ..facts.clone() }
 }
 
 fn draw(facts: &Facts, kind: ResourceKind, parts: Vec<Step>) -> Result<Draw, PriceError> {

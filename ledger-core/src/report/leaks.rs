@@ -68,10 +68,8 @@ pub struct Metered {
 }
 
 impl Metered {
-    /// A tenant as the facts of its period have it; what nothing prices is the same to who is
-    /// invoiced and to who has paid in advance.
+    /// A tenant as the facts of its period have it.
     pub fn of(tenant: TenantId, facts: Facts) -> Result<Self, PriceError> {
-        let facts = Facts { is_prepaid: false, ..facts };
         let unpriced = price::price(&facts)?.unpriced;
         let Facts { currency, resource_prices, deployments, usage, .. } = facts;
         Ok(Self { tenant, deployments, usage, currency, resource_prices, unpriced })

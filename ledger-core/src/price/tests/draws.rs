@@ -70,3 +70,42 @@ fn the_draws_of_a_month_are_the_lines_of_its_invoice() {
     // vm_hour has no ladder.
     check(&invoiced, &["usage 930 - 0.01", "usage 100 - 1.00"], "1.01");
 }
+
+#[test]
+fn prepaid_usage_that_nothing_prices_is_listed_like_any_other() {
+    let story = quota_shop()
+        .used("2026-04-02", "gpu_hour", "5")
+        .used("2026-04-03", "vm_hour", "3")
+        .used("2026-04-04", "gpu_hour", "7");
+    let document = check(&story, &[], "0.00");
+    let [unpriced] = <[Unpriced; 1]>::try_from(document.unpriced).unwrap();
+    assert_eq!((unpriced.kind.as_str(), unpriced.quantity), ("gpu_hour", Quantity::whole(12)));
+    let mut records = one("usage-acme.2026-04", 0);
+    records.extend(&one("usage-acme.2026-04", 2));
+    assert_eq!(unpriced.from, records);
+}
+
+/// What a record knew when it was recorded prices it for good: a price set later is none for it.
+#[test]
+fn prepaid_usage_recorded_before_its_first_price_stays_unpriced() {
+    let mut story = quota_shop().used("2026-04-02", "vm_hour", "5");
+    story.facts.usage[0].known = Some(Known { prices: 0, has_paid: true });
+    check_draws(&story, &[]);
+    assert_eq!(story.price().unpriced.len(), 1);
+}
+
+#[test]
+fn prepaid_usage_beyond_a_cap_is_free_and_shown() {
+    let mut version = PlanVersion::clone(&plan("studio"));
+    version.items[0].hard_cap = Some(Quantity::whole(100));
+    let mut story = Story::of("2026-04", Currency::AUD)
+        .deployment("shop")
+        .bound_to("2026-04-01", Arc::new(version), 1)
+        .charged("2026-04-01", true)
+        .used("2026-04-02", "droplet_hours", "2000");
+    story.facts.is_prepaid = true;
+    check_draws(&story, &[("droplet_hours", "2000", "1")]);
+    let document = check(&story, &["plan_base 1 month 50.00"], "50.00");
+    let [capped] = <[Capped; 1]>::try_from(document.capped).unwrap();
+    assert_eq!(capped.quantity, Ratio::whole(412));
+}

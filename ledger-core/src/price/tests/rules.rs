@@ -235,7 +235,8 @@ fn a_plan_for_a_term_makes_no_monthly_line() {
 
 #[test]
 fn what_credit_paid_is_one_line_a_kind_rounded_once() {
-    let mut story = Story::of("2026-04", Currency::USD).used("2026-04-02", "vm_hour", "5");
+    let story = Story::of("2026-04", Currency::USD).resource_prices("2026-01-01", "quota-usd");
+    let mut story = story.used("2026-04-02", "vm_hour", "5");
     story.facts.is_prepaid = true;
     let usd = |it: &str| Money::parse(it, Currency::USD).unwrap();
     for (what, amount) in [("llm_tokens", "0.0031"), ("vm_hour", "1.00"), ("llm_tokens", "0.0032")]
