@@ -89,4 +89,16 @@ impl Notice {
             Outcome::Payment { object, .. } => Some(object),
         }
     }
+
+    /// The money that comes in by it, or comes back.
+    pub const fn brings(&self) -> Option<Money> {
+        let Outcome::Payment { amount, change, .. } = &self.outcome else { return None };
+        match change {
+            Change::Succeeded
+            | Change::SucceededFor
+            | Change::RefundFailed { .. }
+            | Change::Reinstated { .. } => Some(*amount),
+            Change::Failed { .. } | Change::Refunded | Change::Disputed { .. } => None,
+        }
+    }
 }

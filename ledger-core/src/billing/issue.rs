@@ -239,7 +239,7 @@ fn force(errand: &Errand<'_>, reason: &Note) -> Result<Step, IssueError> {
     if is_same {
         return Ok(Step::Done(Done::Issued(number.clone())));
     }
-    Ok(ask::voided(errand, standing, reason, !anew.lines.is_empty()))
+    ask::voided(errand, standing, reason, !anew.lines.is_empty())
 }
 
 /// What a force answers that changes nothing any more, whichever of its repeats made the note.
@@ -333,6 +333,9 @@ fn take_note_number(
         false => (DocumentKind::DebitNote, Terms::DEBIT_NOTE_PREFIX),
     };
     let number = notes.next_number(prefix).map_err(IssueError::Number)?;
+    if composed.asks.is_negative() {
+        credit::expect_room(errand, &number, composed.asks.negated())?;
+    }
     let (tenant, period) = (invoice.tenant().clone(), invoice.period());
     let taken = NumberTaken { number, document, tenant, period, purpose };
     Ok(append::take(errand, notes, "note-number", taken))

@@ -1,7 +1,7 @@
 //! What an operator may ask of a document that was issued.
 
 use super::append::{append, key, keyed, take_by};
-use super::{AskRefusal, Done, Errand, IssueError, Step, Terms};
+use super::{AskRefusal, Done, Errand, IssueError, Step, Terms, credit};
 use crate::billing::heads::Heads;
 use crate::billing::issued::{IssuedDocument, State};
 use crate::event::Event;
@@ -44,19 +44,20 @@ pub(super) fn void(
     if errand.heads.invoice.is_amended(number) {
         return Err(AskRefusal::IsAmended { number: number.clone() }.into());
     }
-    Ok(voided(errand, issued, reason, false))
+    voided(errand, issued, reason, false)
 }
 
-/// The append that voids an invoice.
+/// The append that voids an invoice, where the credit applied to it can go back.
 pub(super) fn voided(
     errand: &Errand<'_>,
     issued: &IssuedDocument,
     reason: &Note,
     is_replaced: bool,
-) -> Step {
+) -> Result<Step, IssueError> {
+    credit::to_return(errand, &issued.document.number)?;
     let (number, reason) = (issued.document.number.clone(), reason.clone());
     let voided = Event::from(Voided { number, reason, is_replaced });
-    changed(errand, issued, "invoice-voided", voided)
+    Ok(changed(errand, issued, "invoice-voided", voided))
 }
 
 /// Gives up what is left to pay of a document.
@@ -124,9 +125,10 @@ pub(super) fn concede(
         let number = number.clone();
         return Err(AskRefusal::ExceedsInvoice { number, left, amount }.into());
     }
-    let prefix = Terms::CREDIT_NOTE_PREFIX;
+    let next = notes.next_number(Terms::CREDIT_NOTE_PREFIX).map_err(IssueError::Number)?;
+    credit::expect_room(errand, &next, amount)?;
     let taken = NumberTaken {
-        number: notes.next_number(prefix).map_err(IssueError::Number)?,
+        number: next,
         document: DocumentKind::CreditNote,
         tenant: invoice.tenant().clone(),
         period: invoice.period(),

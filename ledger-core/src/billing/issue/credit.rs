@@ -27,12 +27,29 @@ pub(super) fn settle(errand: &Errand<'_>) -> Result<Option<Step>, IssueError> {
     Ok(None)
 }
 
+/// Refuses a note that would give more to credit than can be there, before its number is taken.
+pub(super) fn expect_room(
+    errand: &Errand<'_>,
+    number: &InvoiceNumber,
+    given: Money,
+) -> Result<(), IssueError> {
+    let room = errand.heads.account.account().expect_room(given);
+    moved(number, room.map(|()| Vec::new())).map(drop)
+}
+
+/// What goes back of the credit applied to an invoice, once that is void.
+pub(super) fn to_return(
+    errand: &Errand<'_>,
+    number: &InvoiceNumber,
+) -> Result<Vec<Event>, IssueError> {
+    let reason = Note::new(&format!("{number} is void")).expect("a number is short");
+    moved(number, errand.heads.account.account().return_applied(number, reason))
+}
+
 /// What was drawn for an invoice that is void goes back to its lots.
 fn give_back(errand: &Errand<'_>, issued: &IssuedDocument) -> Result<Option<Step>, IssueError> {
     let number = &issued.document.number;
-    let reason = Note::new(&format!("{number} is void")).expect("a number is short");
-    let account = errand.heads.account.account();
-    let returned = moved(number, account.return_applied(number, reason))?;
+    let returned = to_return(errand, number)?;
     Ok(step(errand, (number, "credit-returned"), errand.now, issued.id, returned))
 }
 

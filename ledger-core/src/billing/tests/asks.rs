@@ -176,6 +176,41 @@ fn a_concession_is_a_whole_amount_of_what_the_invoice_came_to() {
     assert_eq!(refused(ledger.concede("a", "1")), "invoice_void");
 }
 
+/// The number of the note would be taken, and nothing could ever keep its promise.
+#[test]
+fn a_note_gives_no_credit_that_is_no_number() {
+    let mut ledger = april();
+    ledger.pay("2026-04", "70.64");
+    ledger.top_up("all", "79228162514264337593543950335");
+    let refuses = |ledger: &mut Ledger, answer: Result<Done, IssueError>, events| {
+        let Err(IssueError::Credit { source, .. }) = answer else { panic!("{answer:?}") };
+        assert_eq!((source.code(), ledger.events), ("amount_out_of_range", events));
+    };
+    let events = ledger.events;
+    let conceded = ledger.concede("a", "11");
+    refuses(&mut ledger, conceded, events);
+    for place in 0..90 {
+        ledger.correct(Revision::new(place), "0");
+    }
+    let (events, reason) = (ledger.events, parsed::<Note>("as known now"));
+    let forced = ledger.ask("acme", "2026-04", Ask::Force { reason: &reason });
+    refuses(&mut ledger, forced, events);
+    assert_eq!(ledger.ask("acme", "2026-04", Ask::Finish), Ok(Done::Finished));
+}
+
+/// Credit that was applied to the invoice finds no room any more.
+#[test]
+fn a_void_is_refused_where_its_credit_cannot_go_back() {
+    let mut ledger = Ledger::of_april();
+    ledger.top_up("a", "70.64");
+    ledger.roll_up("acme", "2026-04");
+    ledger.top_up("all", "792281625142643375935439503.35");
+    let events = ledger.events;
+    let answer = ledger.void("INV-000001");
+    let Err(IssueError::Credit { source, .. }) = answer else { panic!("{answer:?}") };
+    assert_eq!((source.code(), ledger.events), ("amount_out_of_range", events));
+}
+
 #[test]
 fn what_nobody_expects_is_written_off_once() {
     let mut ledger = april();

@@ -16,7 +16,7 @@ use crate::event::account::{
 use crate::fold::FoldProblem;
 use crate::id::{InvoiceNumber, LotId, Note, PaymentRef, Provider};
 use crate::log::{Record, Revision};
-use crate::money::{Currency, Exact, Money, MoneyError, Rounding};
+use crate::money::{Currency, Exact, ExactError, Money, MoneyError, Rounding};
 use crate::time::{BillingPeriod, Timestamp};
 
 mod usage;
@@ -107,7 +107,6 @@ impl Credit {
             }
             let given = lot.left(at).min(missing);
             missing = missing.checked_sub(given)?;
-            lot.left.checked_sub(given)?; // What stays must be a number too, or nobody can fold it.
             parts.push((name.clone(), given));
         }
         Ok(parts)
@@ -133,9 +132,37 @@ impl Credit {
         Ok(())
     }
 
-    /// What would be owed with so much more.
-    pub(super) fn owing(&self, amount: Exact) -> Result<Exact, MoneyError> {
-        Ok(self.owed.checked_add(amount)?)
+    /// Refuses a change after which what is left of a lot, what is owed, or a sum of any of them is
+    /// no number: it would be recorded, and nobody could fold it or say the balance.
+    pub(super) fn expect_sums<'a>(
+        &'a self,
+        lots: impl IntoIterator<Item = (&'a LotId, Exact)>,
+        owed: Exact,
+    ) -> Result<(), MoneyError> {
+        let left = self.lots.iter().map(|(name, it)| (name, it.left));
+        let mut left = left.collect::<BTreeMap<_, _>>();
+        for (name, change) in lots {
+            add(left.entry(name).or_default(), change)?;
+        }
+        let owed = self.owed.checked_add(owed)?;
+        Ok(expect_sum(left.values().copied().chain([owed]))?)
+    }
+
+    /// Refuses an amount that cannot be paid in: the sum of what is there, or of all that ever was,
+    /// would be no number.
+    pub(super) fn expect_room(&self, amount: Exact) -> Result<(), MoneyError> {
+        let with = [amount, self.owed];
+        expect_sum(self.lots.values().map(|it| it.left).chain(with))?;
+        Ok(expect_sum(self.lots.values().map(|it| it.paid.amount.amount()).chain(with))?)
+    }
+
+    /// Refuses a draw that leaves no numbers behind.
+    pub(super) fn expect_draw(&self, amount: Exact, parts: &Parts) -> Result<(), MoneyError> {
+        let mut missing = amount;
+        for (_, given) in parts {
+            missing = missing.checked_sub(*given)?;
+        }
+        self.expect_sums(parts.iter().map(|(lot, given)| (lot, given.negated())), missing)
     }
 
     /// What a lot has left at an instant.
@@ -247,6 +274,17 @@ impl Credit {
 fn add(sum: &mut Exact, amount: Exact) -> Result<(), MoneyError> {
     *sum = sum.checked_add(amount)?;
     Ok(())
+}
+
+/// Refuses amounts of which some, in whatever order, have a sum that is no number.
+fn expect_sum(amounts: impl Iterator<Item = Exact> + Clone) -> Result<(), ExactError> {
+    let finest = amounts.clone().map(Exact::scale).max().unwrap_or(0);
+    let digits = amounts.map(|it| it.magnitude().mantissa_at(finest));
+    let sum = digits.fold(Some(0_i128), |sum, it| sum?.checked_add(it?));
+    match sum.filter(|it| *it <= Exact::MANTISSA_MAX) {
+        Some(_) => Ok(()),
+        None => Err(ExactError::Overflow),
+    }
 }
 
 /// What each lot gives, in order.
@@ -361,6 +399,12 @@ impl Account {
         Ok((currency, exact))
     }
 
+    /// Refuses what could not be paid in as credit, before anything promises it.
+    pub fn expect_room(&self, amount: Money) -> Result<(), CreditRefusal> {
+        let currency = self.currency().ok_or(CreditRefusal::TenantUnknown)?;
+        Ok(self.credit.expect_room(of(amount, currency)?)?)
+    }
+
     /// Pays credit in. The same lot again changes nothing.
     pub fn top_up(&self, command: &CreditToppedUp) -> Answer {
         let (_, amount) = self.positive(command.amount)?;
@@ -368,10 +412,7 @@ impl Account {
             Some(lot) if lot.paid == *command => nothing(),
             Some(_) => Err(CreditRefusal::LotTaken { lot: command.lot.clone() }),
             None => {
-                // What cannot be summed later must not be taken in now.
-                let paid = self.credit.lots.values().map(|it| it.paid.amount.amount());
-                let all = paid.chain([self.credit.owed]);
-                all.into_iter().try_fold(amount, Exact::checked_add).map_err(MoneyError::from)?;
+                self.credit.expect_room(amount)?;
                 one(command.clone())
             }
         }
@@ -423,8 +464,9 @@ impl Account {
         if left.is_zero() {
             return Err(CreditRefusal::LotEmpty { lot: lot.clone() });
         }
-        left.checked_sub(left.min(exact)).map_err(MoneyError::from)?;
-        let amount = Money::new(left.min(exact), currency);
+        let given = left.min(exact);
+        self.credit.expect_sums([(lot, given.negated())], Exact::ZERO)?;
+        let amount = Money::new(given, currency);
         one(CreditRefunded { lot: lot.clone(), requested, amount, object: None, reason })
     }
 
@@ -438,8 +480,9 @@ impl Account {
         if self.credit.charged_back.contains(&dispute) {
             return nothing();
         }
-        self.credit.owed.checked_add(exact).map_err(MoneyError::from)?;
-        left.checked_sub(left.min(exact)).map_err(MoneyError::from)?;
+        let given = left.min(exact);
+        let owed = exact.checked_sub(given).map_err(MoneyError::from)?;
+        self.credit.expect_sums([(&command.lot, given.negated())], owed)?;
         one(command.clone())
     }
 
@@ -465,8 +508,9 @@ impl Credit {
         purpose: DrawPurpose,
         at: Timestamp,
     ) -> Result<CreditDrawn, CreditRefusal> {
-        self.owing(amount.amount())?;
-        let lots = lot_parts(self.parts(amount.amount(), at)?, amount.currency());
+        let parts = self.parts(amount.amount(), at)?;
+        self.expect_draw(amount.amount(), &parts)?;
+        let lots = lot_parts(parts, amount.currency());
         Ok(CreditDrawn { amount, lots, purpose })
     }
 
@@ -502,6 +546,10 @@ impl Credit {
                 lots.push(LotPart { lot: part.lot.clone(), amount });
             }
         }
+        // What was owed, or belongs to no lot, is owed that much less.
+        let given = lots.iter().map(|it| (&it.lot, it.amount.amount()));
+        let owed = missing.checked_add(settles).map_err(MoneyError::from)?;
+        self.expect_sums(given, owed.negated())?;
         Ok(CreditReturned { draw, amount, lots, kinds, reason })
     }
 }

@@ -4,6 +4,8 @@
 //! invoice is settled by the process that spans account and invoice; what it asks of the account is
 //! here: to make credit of a payment, to draw it again, to take it back.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 use super::credit::CreditRefusal;
@@ -14,6 +16,7 @@ use crate::event::Event;
 use crate::event::account::{
     CreditChargedBack, CreditDrawn, CreditOrigin, CreditRefunded, CreditToppedUp, DrawPurpose,
 };
+use crate::event::enforcement::Event as Enforcement;
 use crate::gateway::{Change, Notice, Outcome};
 use crate::id::{InvoiceNumber, LotId, Note, PaymentRef, Sha256Digest};
 use crate::money::{Exact, Money, MoneyError};
@@ -128,6 +131,11 @@ impl Account {
         };
         let named = invoice.cloned().or_else(mapped);
         let mut events = self.payments.book(notice, named.clone())?;
+        let is_news = |it: &Event| !matches!(it, Event::Enforcement(Enforcement::NoticeSeen(_)));
+        if let Some(more) = notice.brings().filter(|_| events.iter().any(is_news)) {
+            // Whatever it is for, it may turn out to be credit.
+            self.expect_room(more)?;
+        }
         if named.is_none() && !events.is_empty() {
             events.extend(self.credit_at_once(notice)?);
         }
@@ -179,7 +187,7 @@ impl Account {
     ) -> Answer {
         let own = self.payments.get(object).map_or(&[][..], Payment::lots);
         let parts = self.credit.parts_from(own, amount.amount(), at)?;
-        self.credit.owing(amount.amount())?;
+        self.credit.expect_draw(amount.amount(), &parts)?;
         let purpose = DrawPurpose::Payment {
             gateway: object.gateway.clone(),
             object: object.object.clone(),
@@ -201,19 +209,20 @@ impl Account {
         let (lots, currency) = (payment.lots(), amount.currency());
         let refund = amount.amount().min(payment.refund_to_come()?);
         let dispute = amount.amount().checked_sub(refund).map_err(MoneyError::from)?;
-        self.credit.owing(dispute)?;
         let mut events = Vec::new();
-        let mut rest = refund;
+        let (mut rest, mut taken) = (refund, BTreeMap::new());
         for (place, lot) in lots.iter().enumerate() {
             let left = self.credit.left_of(lot, at);
             // The last lot says what all of them together could not give.
             let asked = if place + 1 == lots.len() { rest } else { left.min(rest) };
             if !asked.is_zero() {
                 rest = rest.checked_sub(asked).map_err(MoneyError::from)?;
+                taken.insert(lot, asked.min(left).negated());
                 let given = Money::new(asked.min(left), currency);
                 events.push(refunded(object, lot, Money::new(asked, currency), given));
             }
         }
+        self.credit.expect_sums(taken, dispute)?;
         if let Some(lot) = lots.last().filter(|_| !dispute.is_zero()) {
             events.push(charged_back(object, lot, Money::new(dispute, currency)));
         }

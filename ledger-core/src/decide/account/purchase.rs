@@ -144,7 +144,9 @@ impl Account {
         }
         let seconds = i64::from(days) * DAY_SECONDS;
         let ends_at = command.at.plus_seconds(seconds).ok_or(PurchaseRefusal::OutOfRange)?;
-        let lots = credit::lot_parts(self.credit.parts(price.amount(), command.at)?, expected);
+        let parts = self.credit.parts(price.amount(), command.at)?;
+        self.credit.expect_draw(price.amount(), &parts)?;
+        let lots = credit::lot_parts(parts, expected);
         one(PlanPurchased {
             plan: command.plan.clone(),
             version: offer.version,

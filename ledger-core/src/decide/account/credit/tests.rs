@@ -71,6 +71,24 @@ fn what_cannot_be_left_of_a_lot_is_refused() {
     }));
 }
 
+/// Two lots that are numbers each, and whose sum is one, may have none once a finer part is drawn.
+#[test]
+fn what_leaves_a_balance_that_is_no_number_is_refused() {
+    let mut script = tenant();
+    let currency = usd(0).currency();
+    let amount = Money::parse("79228162514264337593543950000", currency).unwrap();
+    script.take(script.state.top_up(&CreditToppedUp { amount, ..lot("whole", 100) }));
+    script.take(script.state.top_up(&expiring("soon", 30_000, script.at, 10)));
+    let is_refused = |answer: Answer| assert!(matches!(answer, Err(CreditRefusal::Amount(_))));
+    is_refused(script.state.settle_usage(&due(script.revision().get(), 1), script.at));
+    is_refused(script.state.refund(&"soon".parse().unwrap(), usd(1), note(), script.at));
+    is_refused(script.state.top_up(&lot("cent", 1)));
+    is_refused(script.state.top_up(&lot("more", 10_000)));
+    assert!(script.state.expect_room(usd(3_500)).is_ok());
+    use_up(&mut script, 30_000);
+    assert_eq!(balance(&script), amount.amount());
+}
+
 #[test]
 fn a_lot_is_gone_at_its_expiry_itself() {
     let mut script = tenant();
