@@ -12,13 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::log::storage::{File, write_paced};
 
 use super::engine::Failure;
-use super::frame_reader::{self, FrameBatch};
 use super::index;
 use super::layout::{INDEX_DIR, SEGMENTS_DIR, raw_path, sealed_path};
 use super::mark::MARK_FILE;
-use super::raw::{Entry, Names, RawRecord, Rows};
+use super::raw_segment::RawSegment;
 use super::runs::{Merged, RunKind, RunsError, RunsWriter};
-use super::sealed::{Buffer, Facts, Sealed, seal};
+use super::sealed::{Buffer, Sealed, seal};
 use super::sealed_segment::SealedSegment;
 use super::shared::Shared;
 use super::spare::{self, SpareError};
@@ -196,9 +195,11 @@ fn sync_segments(shared: &Shared) -> Result<(), Failure> {
 fn seal_tail(shared: &Shared, tail: &Tail) -> Result<SealedSegment, Failure> {
     let path = sealed_path(tail.segment);
     let temporary = format!("{path}.tmp");
-    let raw = RawSegment::read(tail)?;
-    let bytes = seal(&raw.facts(shared, tail), &raw.names, raw.records()).map_err(|error| {
-        Failure { what: "seal", path: tail.path.clone(), source: io::Error::other(error) }
+    let raw = RawSegment::read(shared, tail)?;
+    let bytes = seal(raw.facts(), raw.names(), &raw).map_err(|error| Failure {
+        what: "seal",
+        path: tail.path.clone(),
+        source: io::Error::other(error),
     })?;
     let storage = &shared.storage;
     match storage.remove(&temporary) {
@@ -221,53 +222,8 @@ fn seal_tail(shared: &Shared, tail: &Tail) -> Result<SealedSegment, Failure> {
         .map_err(|error| differs(error.to_string()))?;
     let mut buffer = Buffer::default();
     sealed.verify(&mut buffer).map_err(|error| differs(error.to_string()))?;
-    sealed
-        .matches(&raw.names, raw.records(), &mut buffer)
-        .map_err(|error| differs(error.to_string()))?;
+    sealed.matches(raw.names(), &raw, &mut buffer).map_err(|error| differs(error.to_string()))?;
     storage.rename(&temporary, &path).map_err(Failure::new("rename to", &path))?;
     sync_segments(shared)?;
     Ok(SealedSegment::new(sealed, tail.segment))
-}
-
-/// A whole raw segment in memory, verified.
-struct RawSegment {
-    frames: FrameBatch,
-    names: Names,
-    events: u32,
-}
-
-impl RawSegment {
-    fn read(tail: &Tail) -> Result<Self, Failure> {
-        let frames = frame_reader::read_whole(tail).map_err(|error| Failure {
-            what: "read",
-            path: tail.path.clone(),
-            source: io::Error::other(error),
-        })?;
-        let index = tail.read();
-        Ok(Self { frames, names: index.names.clone(), events: index.events() })
-    }
-
-    fn facts(&self, shared: &Shared, tail: &Tail) -> Facts {
-        let index = tail.read();
-        let frames = u64::try_from(index.frames().len()).unwrap_or(u64::MAX);
-        Facts {
-            ledger: shared.identity.ledger,
-            segment: u64::from(tail.segment),
-            first_position: tail.first_position,
-            count: u64::from(self.events),
-            first_frame: tail.first_sequence,
-            last_frame: tail.first_sequence.saturating_add(frames).saturating_sub(1),
-            last_recorded_at: index.last_recorded_at().unwrap_or(0),
-        }
-    }
-
-    /// Its records in order. The rows were decoded when they were indexed, so none is lost here.
-    fn records(&self) -> impl Iterator<Item = RawRecord<'_>> + Clone {
-        self.frames.iter().flat_map(|(frame, payload)| {
-            Rows::new(payload, frame.base()).filter_map(|row| match row {
-                Ok(Entry::Event(record)) => Some(record),
-                Ok(Entry::Name(_)) | Err(_) => None,
-            })
-        })
-    }
 }

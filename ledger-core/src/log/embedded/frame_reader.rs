@@ -20,14 +20,23 @@ pub(crate) struct FrameBatch {
 impl FrameBatch {
     /// Each frame and its payload.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (TailFrame, &[u8])> + Clone {
+        self.frames.iter().map(|frame| (*frame, self.payload(frame)))
+    }
+
+    /// The frame at a place, and its payload.
+    #[inline]
+    pub(crate) fn get(&self, place: usize) -> Option<(TailFrame, &[u8])> {
+        let frame = self.frames.get(place)?;
+        Some((*frame, self.payload(frame)))
+    }
+
+    fn payload(&self, frame: &TailFrame) -> &[u8] {
         let begin = self.frames.first().map_or(0, |frame| frame.offset);
-        self.frames.iter().map(move |frame| {
-            let at = usize::try_from(frame.offset.saturating_sub(begin)).unwrap_or(usize::MAX);
-            let payload = at.saturating_add(FRAME_HEADER_BYTES);
-            let end = usize::try_from(frame.payload_bytes)
-                .map_or(usize::MAX, |bytes| payload.saturating_add(bytes));
-            (*frame, self.bytes.get(payload..end).unwrap_or_default())
-        })
+        let at = usize::try_from(frame.offset.saturating_sub(begin)).unwrap_or(usize::MAX);
+        let payload = at.saturating_add(FRAME_HEADER_BYTES);
+        let end = usize::try_from(frame.payload_bytes)
+            .map_or(usize::MAX, |bytes| payload.saturating_add(bytes));
+        self.bytes.get(payload..end).unwrap_or_default()
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::log::storage::Storage;
 
 use super::layout::{INDEX_DIR, Identity};
+use super::mapped::mapped;
 use super::open_error::OpenError;
 use super::raw::NameKind;
 use super::runs::{PageCache, RunKind, Runs, RunsError, RunsPlace, RunsWriter};
@@ -98,16 +99,15 @@ pub(crate) fn entries_of(
     identity: &Identity,
 ) -> Result<Entries, OpenError> {
     let hash = NameHash::new(identity.hash_key);
-    let loaded =
-        segment.load(None).map_err(|error| OpenError::Index { what: error.to_string() })?;
-    let mut entries = Entries::default();
-    for record in loaded.records(segment.first_position()) {
-        if let Some(key) = key_hash(&hash, loaded.names(), &record) {
+    let mut entries = Entries { keys: mapped(0), streams: Vec::new() };
+    let names = segment.each(|names, record| {
+        if let Some(key) = key_hash(&hash, names, record) {
             entries.keys.push((key, record.position));
         }
-    }
+    });
+    let names = names.map_err(|error| OpenError::Index { what: error.to_string() })?;
     let number = u64::from(segment.segment());
-    let names = loaded.names().texts(NameKind::Stream);
+    let names = names.texts(NameKind::Stream);
     entries.streams.extend(names.iter().map(|name| (hash.stream(name), number)));
     Ok(entries)
 }

@@ -6,12 +6,16 @@
 //! keeps, so the array grows without asking for hashes again. What is found is a hint: whoever asks
 //! compares with the record.
 
+use super::mapped::mapped;
+
 /// Bits of an event's place in its segment.
 const PLACE_BITS: u32 = 26;
 /// The first place that has no word.
 pub(crate) const PLACES_MAX: u32 = (1 << PLACE_BITS) - 1;
 const PLACE_MASK: u64 = (1 << PLACE_BITS) - 1;
 const SLOTS_MIN: usize = 1024;
+/// A table of so many goes back to the system when it has grown or its segment is sealed.
+const SLOTS_MAPPED: usize = 128 * 1024;
 
 /// A multimap from hash to place.
 #[derive(Debug, Default)]
@@ -92,7 +96,9 @@ impl KeyTable {
     }
 
     fn grow(&mut self, slots: usize) {
-        let before = std::mem::replace(&mut self.slots, vec![0; slots]);
+        let mut grown = if slots < SLOTS_MAPPED { Vec::new() } else { mapped(slots) };
+        grown.resize(slots, 0);
+        let before = std::mem::replace(&mut self.slots, grown);
         for word in before.into_iter().filter(|word| *word != 0) {
             self.put(word);
         }

@@ -357,6 +357,11 @@ impl<'a> Rows<'a> {
         Self { input: payload, base }
     }
 
+    /// How many bytes are left to be read.
+    pub(crate) const fn left(&self) -> usize {
+        self.input.len()
+    }
+
     fn row(&mut self) -> Result<Entry<'a>, RowError> {
         let entry = decode(&mut self.input, &self.base)?;
         if let Entry::Event(_) = entry {

@@ -21,6 +21,7 @@ mod error;
 mod layout;
 mod names;
 mod positions;
+mod records;
 mod verify;
 mod write;
 
@@ -33,6 +34,7 @@ pub(crate) use error::{Fault, Part, SealedError};
 pub(crate) use layout::Facts;
 use layout::{FOOTER_BYTES, Footer, HEADER_BYTES, VERSION};
 use positions::Positions;
+pub(crate) use records::Records;
 #[cfg_attr(not(test), expect(unused_imports, reason = "the writer seals and compares"))]
 pub(crate) use verify::Mismatch;
 #[cfg_attr(not(test), expect(unused_imports, reason = "the writer seals and compares"))]

@@ -185,6 +185,19 @@ impl SealedSegment {
         }
     }
 
+    /// Gives each record to `visit`, stream by stream, in the memory of one block; answers with the
+    /// names.
+    pub(crate) fn each(
+        &self,
+        mut visit: impl FnMut(&Names, &RawRecord<'_>),
+    ) -> Result<Names, ReadError> {
+        let names = self.sealed.names().map_err(|error| self.failed(error))?;
+        let Borrowed(buffer) = &mut Borrowed::take();
+        let read = self.sealed.each(buffer, |record| visit(&names, record));
+        read.map_err(|error| self.failed(error))?;
+        Ok(names)
+    }
+
     /// Decodes the whole segment, into memory that a segment before has used.
     pub(crate) fn load(&self, used: Option<Loaded>) -> Result<Loaded, ReadError> {
         let mut buffer = used.map(|loaded| loaded.buffer).unwrap_or_default();

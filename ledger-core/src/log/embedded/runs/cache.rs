@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use hashbrown::HashTable;
 
 use super::page::{PAGE_BYTES, Page};
+use crate::log::embedded::mapped::mapped;
 
 /// Of so many frames, one is for entries.
 const FRAMES_PER_ENTRY_FRAME: usize = 16;
@@ -94,7 +95,7 @@ impl Shelf {
             frames_max,
             places: HashTable::new(),
             // Only reserved: memory is touched as frames are first used.
-            pages: Vec::with_capacity(frames_max),
+            pages: mapped(frames_max),
             keys: Vec::new(),
             chances: Vec::new(),
             free: Vec::new(),

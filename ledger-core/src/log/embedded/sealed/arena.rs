@@ -1,7 +1,8 @@
 //! Records held in memory: one cache line each, and their bytes beside.
 //!
-//! Both sides of sealing need records in another order than they come in. A record here costs what
-//! its line and its own bytes cost, whatever it left out.
+//! A block is packed out of one and unpacked into one, and a whole segment is read into one where
+//! records are wanted in order of position. A record here costs what its line and its own bytes
+//! cost, whatever it left out.
 
 use crate::log::embedded::raw::{RawKey, RawRecord, flag, parts_of};
 
@@ -71,7 +72,7 @@ impl Arena {
     }
 
     /// Adds a record after the last. `None` when it is outside the limits of a record.
-    pub(super) fn push(&mut self, record: &RawRecord<'_>) -> Option<()> {
+    pub(super) fn push(&mut self, record: &RawRecord<'_>) -> Option<Head> {
         let head = Head::of(record, self.end()?)?;
         for part in [&record.causation, &record.correlation].into_iter().flatten() {
             self.bytes.extend_from_slice(part);
@@ -84,7 +85,14 @@ impl Arena {
         }
         self.bytes.extend_from_slice(record.body);
         self.heads.push(head);
-        Some(())
+        Some(head)
+    }
+
+    /// Takes the last record away.
+    pub(super) fn pop(&mut self) {
+        if let Some(head) = self.heads.pop() {
+            self.bytes.truncate(head.bytes_at as usize);
+        }
     }
 
     /// The record of a head of this arena.
@@ -116,6 +124,12 @@ impl Arena {
             fingerprint,
             body: bytes.get(..head.body_bytes as usize)?,
         })
+    }
+
+    /// The records in the order in which they were put.
+    pub(super) fn records(&self) -> impl Iterator<Item = RawRecord<'_>> {
+        let whole = "a head is only kept together with its bytes";
+        self.heads.iter().map(move |head| self.record(head).expect(whole))
     }
 
     /// The record at a place, in the order in which they were put.

@@ -24,11 +24,6 @@ impl Buffer {
         self.order.clear();
     }
 
-    /// The heads of the records of the last read, in the order that was asked for.
-    pub(super) fn heads(&self) -> impl Iterator<Item = &Head> {
-        self.order.iter().filter_map(|place| self.arena.heads.get(*place as usize))
-    }
-
     /// The records of the last read, in the order that was asked for.
     pub(crate) fn records(&self) -> Gathered<'_> {
         self.records_from(0)

@@ -2,12 +2,15 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::log::embedded::raw::{NameKind, Names, RawKey, RawRecord};
+use crate::log::embedded::mapped::mapped;
+use crate::log::embedded::raw::{NameKind, Names, RawRecord};
 
+use super::arena::{Arena, Head};
 use super::directory::StreamEntry;
 use super::error::{Fault, Part, SealedError};
 use super::layout::{FOOTER_BYTES, Facts, HEADER_BYTES, header};
 use super::positions::Positions;
+use super::records::{Numbers, Records, Used};
 use super::{Buffer, Sealed};
 
 const CHUNK_BYTES: u64 = 1024 * 1024;
@@ -32,15 +35,36 @@ impl Sealed {
     /// Checks every byte: digest, sums, order, contiguity, and that no part contradicts another.
     pub(crate) fn verify(&self, buffer: &mut Buffer) -> Result<(), SealedError> {
         self.verify_digest(buffer)?;
-        self.read_from(0, buffer)?;
-        let last = buffer.heads().last().map(|head| head.recorded_at);
-        if last != Some(self.footer.facts.last_recorded_at) {
-            let fault = Fault::Contradiction { what: "the last time of recording" };
-            return Err(self.damaged(Part::Header, 0, fault));
+        let mut told = Told::by(self)?;
+        self.each_block(buffer, |block, arena| {
+            arena.heads.iter().try_for_each(|head| told.meets(self, block, head))
+        })?;
+        told.is_met(self)
+    }
+
+    /// Gives each block's records to `visit`, in the order of the file.
+    fn each_block<E: From<SealedError>>(
+        &self,
+        buffer: &mut Buffer,
+        mut visit: impl FnMut(u32, &Arena) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (block, nth) in self.blocks.iter().zip(0..) {
+            self.read_block(block, buffer)?;
+            visit(nth, &buffer.arena)?;
         }
-        self.verify_streams(buffer)?;
-        self.verify_names(buffer)?;
-        self.verify_positions(buffer)
+        Ok(())
+    }
+
+    /// Gives each record to `visit`, in the order of the file: stream by stream.
+    pub(crate) fn each(
+        &self,
+        buffer: &mut Buffer,
+        mut visit: impl FnMut(&RawRecord<'_>),
+    ) -> Result<(), SealedError> {
+        self.each_block(buffer, |_, arena| {
+            arena.records().for_each(|record| visit(&record));
+            Ok(())
+        })
     }
 
     fn verify_digest(&self, buffer: &mut Buffer) -> Result<(), SealedError> {
@@ -65,119 +89,154 @@ impl Sealed {
         }
     }
 
-    /// Each stream has the revisions and positions its entry tells, and its records are in order.
-    fn verify_streams(&self, buffer: &Buffer) -> Result<(), SealedError> {
-        let mut entries: Vec<StreamEntry> = Vec::new();
-        self.streams(|_, stream| {
-            entries.push(stream);
-            true
-        })?;
-        let mut seen = vec![0_u64; entries.len()];
-        for head in buffer.heads() {
-            let place = head.stream as usize;
-            let (Some(entry), Some(seen)) = (entries.get(place), seen.get_mut(place)) else {
-                continue;
-            };
-            let is_next = head.revision == entry.first_revision + *seen
-                && (*seen > 0 || head.position == entry.first_position)
-                && (*seen + 1 < entry.count || head.position == entry.last_position);
-            *seen += 1;
-            if !is_next || *seen > entry.count {
-                let what = "a record that its stream does not tell of";
-                let fault = Fault::Misplaced { what, position: head.position };
-                return Err(self.damaged(Part::Block, HEADER_BYTES as u64, fault));
-            }
-        }
-        if entries.iter().zip(&seen).any(|(entry, seen)| entry.count != *seen) {
-            let fault = Fault::Contradiction { what: "the count of a stream" };
-            return Err(self.damaged(Part::Directory, self.place(Part::Directory)?.0, fault));
-        }
-        Ok(())
-    }
-
-    /// The names are in order, and each is the name of something.
-    fn verify_names(&self, buffer: &Buffer) -> Result<(), SealedError> {
-        let names = self.names()?;
-        for kind in NameKind::ALL {
-            let mut is_used = vec![false; names.texts(kind).len()];
-            for head in buffer.heads() {
-                let number = match kind {
-                    NameKind::Stream => Some(head.stream),
-                    NameKind::Wire => Some(head.wire),
-                    NameKind::Actor => Some(head.actor),
-                    NameKind::Source => head.has_key().then_some(head.source),
-                };
-                let used = number.and_then(|number| is_used.get_mut(number as usize));
-                if let Some(used) = used {
-                    *used = true;
-                }
-            }
-            if let Some((number, _)) = (0..).zip(&is_used).find(|(_, is_used)| !**is_used) {
-                let fault = Fault::Unused { kind, number };
-                return Err(self.damaged(Part::Names, self.place(Part::Names)?.0, fault));
-            }
-        }
-        Ok(())
-    }
-
-    /// The position table tells the block that each record is in.
-    fn verify_positions(&self, buffer: &mut Buffer) -> Result<(), SealedError> {
-        let Facts { first_position, count, .. } = self.footer.facts;
-        let table = Positions::new(count, self.footer.blocks);
-        let mut told = Vec::new();
-        for page in 0..table.pages() {
-            told.extend(self.positions(page)?);
-        }
-        if table.pages() == 0 {
-            return Ok(());
-        }
-        for (block, nth) in self.blocks.iter().zip(0_u32..) {
-            self.read_block(block, buffer)?;
-            for head in &buffer.arena.heads {
-                let place = usize::try_from(head.position - first_position).ok();
-                if place.and_then(|place| told.get(place)) != Some(&nth) {
-                    let what = "a record that the position table does not tell of";
-                    let fault = Fault::Misplaced { what, position: head.position };
-                    return Err(self.damaged(
-                        Part::Positions,
-                        self.place(Part::Positions)?.0,
-                        fault,
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Compares with the records it was sealed from, names spelled out. It says nothing about parts
-    /// that a read by position does not need: that is for [`Sealed::verify`].
-    pub(crate) fn matches<'a>(
+    /// that a read block by block does not need: that is for [`Sealed::verify`].
+    pub(crate) fn matches(
         &self,
         names: &Names,
-        records: impl IntoIterator<Item = RawRecord<'a>>,
+        records: &impl Records,
         buffer: &mut Buffer,
     ) -> Result<(), Mismatch> {
-        self.read_from(0, buffer)?;
         let own = self.names()?;
-        let numbers = NameKind::ALL.map(|kind| numbers(kind, names, &own));
-        let mut expected = self.footer.facts.first_position;
-        let mut sealed = buffer.records();
-        for record in records {
-            let position = record.position;
-            let differs = |what| Mismatch::Record { position, what };
-            let Some(found) = sealed.next() else {
-                return Err(Mismatch::Record { position, what: "being there" });
-            };
-            let translated = translated(&record, &numbers).ok_or(differs("a name"))?;
-            if let Some(what) = difference(&translated, &found) {
-                return Err(differs(what));
+        let numbers = Numbers(NameKind::ALL.map(|kind| numbers(kind, names, &own)));
+        let Facts { first_position, count, .. } = self.footer.facts;
+        let place = |position: u64| usize::try_from(position - first_position).ok();
+        self.each_block(buffer, |_, arena| {
+            for found in arena.records() {
+                let position = found.position;
+                let differs = |what| Mismatch::Record { position, what };
+                let record = place(position).and_then(|place| records.get(place));
+                let record = record.ok_or(differs("being there"))?;
+                let translated = numbers.translate(&record).ok_or(differs("a name"))?;
+                if let Some(what) = difference(&translated, &found) {
+                    return Err(differs(what));
+                }
             }
-            expected += 1;
+            Ok(())
+        })?;
+        // Each position is in the file once, as `verify` says, and so many there are.
+        let end = first_position + count;
+        match place(end).and_then(|place| records.get(place)) {
+            None => Ok(()),
+            Some(_) => Err(Mismatch::Record { position: end, what: "being there" }),
         }
-        if sealed.next().is_some() {
-            return Err(Mismatch::Record { position: expected, what: "being there" });
+    }
+}
+
+/// What the tables of a file tell of its records, and how far the records have met it.
+struct Told {
+    streams: Vec<Stream>,
+    /// The block of each position; [`MET`] once its record was seen.
+    blocks: Vec<u32>,
+    used: Used,
+    last_recorded_at: Option<i64>,
+}
+
+/// A stream as it is told of.
+struct Stream {
+    entry: StreamEntry,
+    seen: u64,
+    last_position: u64,
+}
+
+/// No block: a file of so many could not be.
+const MET: u32 = u32::MAX;
+
+impl Told {
+    fn by(sealed: &Sealed) -> Result<Self, SealedError> {
+        let mut streams = Vec::new();
+        sealed.streams(|_, entry| {
+            streams.push(Stream { entry, seen: 0, last_position: 0 });
+            true
+        })?;
+        let names = sealed.names()?;
+        let table = Positions::new(sealed.footer.facts.count, sealed.footer.blocks);
+        let too_large = |_| sealed.damaged(Part::File, 0, Fault::Oversize);
+        let count = usize::try_from(sealed.footer.facts.count).map_err(too_large)?;
+        // With one block there is no table, and everything is in it.
+        let mut blocks = mapped(count);
+        for page in 0..table.pages() {
+            blocks.extend(sealed.positions(page)?);
+        }
+        blocks.resize(count, 0);
+        let used = Used::none_of(NameKind::ALL.map(|kind| names.texts(kind).len()));
+        Ok(Self { streams, blocks, used, last_recorded_at: None })
+    }
+
+    /// Takes in the next record of the file.
+    fn meets(&mut self, sealed: &Sealed, block: u32, head: &Head) -> Result<(), SealedError> {
+        let position = head.position;
+        let in_block = |fault| sealed.damaged(Part::Block, HEADER_BYTES as u64, fault);
+        let source = head.has_key().then_some(head.source);
+        self.used
+            .mark([head.stream, head.wire, head.actor], source)
+            .map_err(|_| in_block(Fault::Contradiction { what: "a name that is in no list" }))?;
+        if let Some(stream) = self.streams.get_mut(head.stream as usize)
+            && !stream.goes_on_with(head)
+        {
+            let what = "a record that its stream does not tell of";
+            return Err(in_block(Fault::Misplaced { what, position }));
+        }
+        let Facts { first_position, count, .. } = sealed.footer.facts;
+        let place = position.checked_sub(first_position).and_then(|it| usize::try_from(it).ok());
+        let told = place.and_then(|place| self.blocks.get_mut(place));
+        match told {
+            Some(told) if *told == block => *told = MET,
+            Some(told) if *told == MET => {
+                return Err(in_block(Fault::Misplaced { what: "two records", position }));
+            }
+            Some(_) | None => {
+                let what = "a record that the position table does not tell of";
+                let fault = Fault::Misplaced { what, position };
+                let offset = sealed.place(Part::Positions)?.0;
+                return Err(sealed.damaged(Part::Positions, offset, fault));
+            }
+        }
+        if position - first_position == count - 1 {
+            self.last_recorded_at = Some(head.recorded_at);
         }
         Ok(())
+    }
+
+    /// Whether all that is told of was met.
+    fn is_met(&self, sealed: &Sealed) -> Result<(), SealedError> {
+        let facts = &sealed.footer.facts;
+        if let Some(place) = self.blocks.iter().position(|told| *told != MET) {
+            let position = facts.first_position + place as u64;
+            let fault = Fault::Misplaced { what: "no record", position };
+            return Err(sealed.damaged(Part::Block, HEADER_BYTES as u64, fault));
+        }
+        if self.last_recorded_at != Some(facts.last_recorded_at) {
+            let fault = Fault::Contradiction { what: "the last time of recording" };
+            return Err(sealed.damaged(Part::Header, 0, fault));
+        }
+        if self.streams.iter().any(|stream| stream.entry.count != stream.seen) {
+            let fault = Fault::Contradiction { what: "the count of a stream" };
+            return Err(sealed.damaged(Part::Directory, sealed.place(Part::Directory)?.0, fault));
+        }
+        for (kind, used) in self.used.lists() {
+            if let Some((number, _)) = (0..).zip(used).find(|(_, is_used)| !**is_used) {
+                let fault = Fault::Unused { kind, number };
+                return Err(sealed.damaged(Part::Names, sealed.place(Part::Names)?.0, fault));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Stream {
+    /// Takes in the next record of the stream; whether it is the one that is told of.
+    fn goes_on_with(&mut self, head: &Head) -> bool {
+        let Self { entry, seen, last_position } = self;
+        let position = head.position;
+        let is_next = *seen < entry.count
+            && head.revision == entry.first_revision + *seen
+            && position > *last_position
+            && (*seen > 0 || position == entry.first_position)
+            && (*seen + 1 < entry.count || position == entry.last_position);
+        *seen += 1;
+        *last_position = position;
+        is_next
     }
 }
 
@@ -185,19 +244,6 @@ impl Sealed {
 fn numbers(kind: NameKind, there: &Names, here: &Names) -> Vec<u32> {
     let texts = there.texts(kind).iter();
     texts.map(|text| here.find(kind, text).unwrap_or(u32::MAX)).collect()
-}
-
-/// The record with the numbers of here.
-fn translated<'a>(record: &RawRecord<'a>, numbers: &[Vec<u32>; 4]) -> Option<RawRecord<'a>> {
-    let [streams, wires, actors, sources] = numbers;
-    let number = |list: &[u32], number: u32| list.get(number as usize).copied();
-    let key = match record.key {
-        None => None,
-        Some(key) => Some(RawKey { source: number(sources, key.source)?, ..key }),
-    };
-    let stream = number(streams, record.stream)?;
-    let wire = number(wires, record.wire)?;
-    Some(RawRecord { stream, wire, actor: number(actors, record.actor)?, key, ..*record })
 }
 
 /// What two records differ in first.

@@ -3,14 +3,16 @@
 use sha2::{Digest, Sha256};
 
 use crate::log::EVENT_BYTES_MAX;
+use crate::log::embedded::mapped::mapped;
 use crate::log::embedded::raw::{NameKind, Names, RawRecord};
 
-use super::arena::{Arena, Head};
+use super::arena::Arena;
 use super::block::{BLOCK_BYTES_MAX, BlockEntry, Packer, bytes_of};
 use super::directory::{self, StreamEntry};
 use super::layout::{Facts, Footer, header};
 use super::names::{LISTS, put_list};
 use super::positions::Positions;
+use super::records::{Numbers, Records, Used};
 
 /// Why records are no segment. Each of these is a mistake of whoever gave them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,18 +67,20 @@ pub(crate) enum SealError {
 }
 
 /// The file that holds these records: whole, in order of position.
-pub(crate) fn seal<'a>(
+pub(crate) fn seal(
     facts: &Facts,
     names: &Names,
-    records: impl IntoIterator<Item = RawRecord<'a>>,
+    records: &impl Records,
 ) -> Result<Vec<u8>, SealError> {
-    let mut arena = gather(facts, records)?;
-    let lists = renumber(&mut arena, names)?;
-    let (slots, streams) = group(&arena, lists.iter().map(Vec::len).next().unwrap_or(0))?;
+    let survey = Survey::of(facts, names, records)?;
+    let (lists, numbers) = renumber(&survey.used, names);
+    let (slots, streams) = group(survey, &numbers, lists.iter().map(Vec::len).next().unwrap_or(0))?;
 
-    let mut out = header(facts);
+    let mut out = mapped(0);
+    out.extend_from_slice(&header(facts));
     let begin = out.len();
-    let (blocks, block_of) = pack(&arena, &slots, facts.first_position, &mut out)?;
+    let (blocks, block_of) = pack(records, &numbers, &slots, facts.first_position, &mut out)?;
+    drop(slots);
     let count = u32::try_from(blocks.len()).map_err(|_| SealError::TooLarge)?;
     let mut ends = vec![out.len()];
     Positions::new(facts.count, count).encode(&block_of, &mut out);
@@ -114,110 +118,120 @@ pub(crate) fn seal<'a>(
     Ok(out)
 }
 
-/// All records in memory, each checked against the contract.
-fn gather<'a>(
-    facts: &Facts,
-    records: impl IntoIterator<Item = RawRecord<'a>>,
-) -> Result<Arena, SealError> {
-    let mut arena = Arena::default();
-    let mut expected = facts.first_position;
-    let mut recorded_at = None;
-    if expected == 0 {
-        return Err(SealError::Facts { what: "the first position" });
-    }
-    for record in records {
-        let position = record.position;
-        if position != expected {
-            return Err(SealError::Position { expected, found: position });
-        }
-        let wrong = |what| SealError::Record { position, what };
-        if record.key.is_some_and(|key| !key.is_canonical()) {
-            return Err(wrong("a key that is not in its one form"));
-        }
-        if record.body.len() > EVENT_BYTES_MAX {
-            return Err(wrong("a body that is too large"));
-        }
-        arena.push(&record).ok_or(SealError::TooLarge)?;
-        expected = expected.checked_add(1).ok_or_else(|| wrong("the last position"))?;
-        recorded_at = Some(record.recorded_at);
-    }
-    if recorded_at.is_none() || expected - facts.first_position != facts.count {
-        return Err(SealError::Facts { what: "the count" });
-    }
-    if recorded_at != Some(facts.last_recorded_at) {
-        return Err(SealError::Facts { what: "the last time of recording" });
-    }
-    Ok(arena)
+/// What one look at all records tells.
+#[derive(Debug)]
+struct Survey {
+    used: Used,
+    /// The number that the stream of each record came with.
+    stream_of: Vec<u32>,
+    /// What each stream has, by that number.
+    streams: Vec<Option<StreamEntry>>,
 }
 
-/// Numbers the names by their order, leaving out those that no record has.
-fn renumber<'n>(arena: &mut Arena, names: &'n Names) -> Result<[Vec<&'n str>; 4], SealError> {
-    let mut lists = [vec![], vec![], vec![], vec![]];
-    for (kind, list) in NameKind::ALL.into_iter().zip(&mut lists) {
-        let texts = names.texts(kind);
-        let mut is_used = vec![false; texts.len()];
-        for head in &mut arena.heads {
-            let position = head.position;
-            if let Some(number) = number_of(head, kind) {
-                let error = SealError::Unnamed { position, kind, number: *number };
-                *is_used.get_mut(*number as usize).ok_or(error)? = true;
-            }
+impl Survey {
+    /// Looks at each record, and checks it against the contract.
+    fn of(facts: &Facts, names: &Names, records: &impl Records) -> Result<Self, SealError> {
+        let counts = NameKind::ALL.map(|kind| names.texts(kind).len());
+        let [streams, ..] = counts;
+        let count = usize::try_from(facts.count).map_err(|_| SealError::TooLarge)?;
+        let mut survey = Self {
+            used: Used::none_of(counts),
+            stream_of: mapped(count),
+            streams: vec![None; streams],
+        };
+        let mut expected = facts.first_position;
+        let mut recorded_at = None;
+        if expected == 0 {
+            return Err(SealError::Facts { what: "the first position" });
         }
-        let mut used: Vec<(&str, usize)> = texts
-            .iter()
-            .map(AsRef::as_ref)
-            .zip(0..)
-            .zip(&is_used)
-            .filter_map(|(name, is_used)| is_used.then_some(name))
-            .collect();
-        used.sort_unstable();
-        let mut numbers = vec![0_u32; texts.len()];
-        for ((_, number), sorted) in used.iter().zip(0..) {
-            if let Some(number) = numbers.get_mut(*number) {
-                *number = sorted;
+        for record in records.iter() {
+            let position = record.position;
+            if position != expected {
+                return Err(SealError::Position { expected, found: position });
             }
-        }
-        for head in &mut arena.heads {
-            if let Some(number) = number_of(head, kind) {
-                *number = numbers.get(*number as usize).copied().unwrap_or_default();
+            let wrong = |what| SealError::Record { position, what };
+            if record.key.is_some_and(|key| !key.is_canonical()) {
+                return Err(wrong("a key that is not in its one form"));
             }
+            if record.body.len() > EVENT_BYTES_MAX {
+                return Err(wrong("a body that is too large"));
+            }
+            survey.add(&record)?;
+            expected = expected.checked_add(1).ok_or_else(|| wrong("the last position"))?;
+            recorded_at = Some(record.recorded_at);
         }
-        *list = used.into_iter().map(|(text, _)| text).collect();
+        if recorded_at.is_none() || expected - facts.first_position != facts.count {
+            return Err(SealError::Facts { what: "the count" });
+        }
+        if recorded_at != Some(facts.last_recorded_at) {
+            return Err(SealError::Facts { what: "the last time of recording" });
+        }
+        Ok(survey)
     }
-    Ok(lists)
-}
 
-/// The number of a record's name of one kind, if it has one.
-fn number_of(head: &mut Head, kind: NameKind) -> Option<&mut u32> {
-    match kind {
-        NameKind::Stream => Some(&mut head.stream),
-        NameKind::Wire => Some(&mut head.wire),
-        NameKind::Actor => Some(&mut head.actor),
-        NameKind::Source => head.has_key().then_some(&mut head.source),
-    }
-}
-
-/// The records in order of stream and revision, and what each stream has.
-fn group(arena: &Arena, streams: usize) -> Result<(Vec<u32>, Vec<StreamEntry>), SealError> {
-    let mut entries: Vec<Option<StreamEntry>> = vec![None; streams];
-    for head in &arena.heads {
-        let Some(entry) = entries.get_mut(head.stream as usize) else { continue };
-        let stream = entry.get_or_insert(StreamEntry {
-            number: head.stream,
-            first_revision: head.revision,
+    fn add(&mut self, record: &RawRecord<'_>) -> Result<(), SealError> {
+        let RawRecord { position, stream: number, revision, wire, actor, key, .. } = *record;
+        self.used
+            .mark([number, wire, actor], key.map(|key| key.source))
+            .map_err(|(kind, number)| SealError::Unnamed { position, kind, number })?;
+        let Some(stream) = self.streams.get_mut(number as usize) else { return Ok(()) };
+        let stream = stream.get_or_insert(StreamEntry {
+            number,
+            first_revision: revision,
             count: 0,
-            first_position: head.position,
-            last_position: head.position,
+            first_position: position,
+            last_position: position,
         });
-        let position = head.position;
         let last = SealError::Record { position, what: "the last revision" };
         let expected = stream.first_revision.checked_add(stream.count).ok_or(last.clone())?;
-        if head.revision != expected {
-            return Err(SealError::Revision { position, expected, found: head.revision });
+        if revision != expected {
+            return Err(SealError::Revision { position, expected, found: revision });
         }
         expected.checked_add(1).ok_or(last)?;
         stream.count += 1;
         stream.last_position = position;
+        self.stream_of.push(number);
+        Ok(())
+    }
+}
+
+/// Numbers the names by their order, leaving out those that no record has.
+fn renumber<'n>(used: &Used, names: &'n Names) -> ([Vec<&'n str>; 4], Numbers) {
+    let mut lists = [vec![], vec![], vec![], vec![]];
+    let mut numbers = [vec![], vec![], vec![], vec![]];
+    for (((kind, used), list), numbers) in used.lists().zip(&mut lists).zip(&mut numbers) {
+        let texts = names.texts(kind);
+        let mut sorted: Vec<(&str, usize)> = texts
+            .iter()
+            .map(AsRef::as_ref)
+            .zip(0..)
+            .zip(used)
+            .filter_map(|(name, is_used)| is_used.then_some(name))
+            .collect();
+        sorted.sort_unstable();
+        *numbers = vec![0; texts.len()];
+        for ((_, number), place) in sorted.iter().zip(0..) {
+            if let Some(number) = numbers.get_mut(*number) {
+                *number = place;
+            }
+        }
+        *list = sorted.into_iter().map(|(text, _)| text).collect();
+    }
+    (lists, Numbers(numbers))
+}
+
+/// The places of the records in order of stream and revision, and what each stream has.
+fn group(
+    survey: Survey,
+    numbers: &Numbers,
+    streams: usize,
+) -> Result<(Vec<u32>, Vec<StreamEntry>), SealError> {
+    let mut entries: Vec<Option<StreamEntry>> = vec![None; streams];
+    for entry in survey.streams.into_iter().flatten() {
+        let number = numbers.of(NameKind::Stream, entry.number).unwrap_or_default();
+        if let Some(slot) = entries.get_mut(number as usize) {
+            *slot = Some(StreamEntry { number, ..entry });
+        }
     }
     let entries: Vec<StreamEntry> = entries.into_iter().flatten().collect();
     let mut next = Vec::with_capacity(entries.len());
@@ -226,10 +240,11 @@ fn group(arena: &Arena, streams: usize) -> Result<(Vec<u32>, Vec<StreamEntry>), 
         next.push(slot);
         slot += usize::try_from(entry.count).map_err(|_| SealError::TooLarge)?;
     }
-    let mut slots = vec![0_u32; arena.heads.len()];
-    for (head, place) in arena.heads.iter().zip(0..) {
-        let slot = next.get_mut(head.stream as usize);
-        if let Some(slot) = slot {
+    let mut slots: Vec<u32> = mapped(survey.stream_of.len());
+    slots.resize(survey.stream_of.len(), 0);
+    for (stream, place) in survey.stream_of.iter().zip(0..) {
+        let number = numbers.of(NameKind::Stream, *stream).unwrap_or_default();
+        if let Some(slot) = next.get_mut(number as usize) {
             if let Some(taken) = slots.get_mut(*slot) {
                 *taken = place;
             }
@@ -241,21 +256,25 @@ fn group(arena: &Arena, streams: usize) -> Result<(Vec<u32>, Vec<StreamEntry>), 
 
 /// Adds the blocks, and says where each is and which one each position is in.
 fn pack(
-    arena: &Arena,
+    records: &impl Records,
+    numbers: &Numbers,
     slots: &[u32],
     first_position: u64,
     out: &mut Vec<u8>,
 ) -> Result<(Vec<BlockEntry>, Vec<u32>), SealError> {
+    let mut arena = Arena::default();
     let mut packer = Packer::new();
     let mut blocks: Vec<BlockEntry> = Vec::new();
-    let mut block_of = vec![0_u32; slots.len()];
+    let mut block_of: Vec<u32> = mapped(slots.len());
+    block_of.resize(slots.len(), 0);
     let mut rest = slots;
-    while let Some(head) = rest.first().and_then(|slot| arena.heads.get(*slot as usize)) {
-        let (taken, left) = rest.split_at(rows_of(arena, rest));
+    while !rest.is_empty() {
+        let (taken, left) = rest.split_at(fill(&mut arena, records, numbers, rest)?);
         let block = u32::try_from(blocks.len()).map_err(|_| SealError::TooLarge)?;
         let begin = out.len();
-        packer.pack(arena, taken, first_position, out);
+        packer.pack(&arena, first_position, out);
         let stored = out.get(begin..).unwrap_or_default();
+        let head = arena.heads.first().copied().unwrap_or_default();
         blocks.push(BlockEntry {
             offset: begin as u64,
             length: u32::try_from(stored.len()).map_err(|_| SealError::TooLarge)?,
@@ -274,14 +293,25 @@ fn pack(
     Ok((blocks, block_of))
 }
 
-/// How many of the records fit one block.
-fn rows_of(arena: &Arena, slots: &[u32]) -> usize {
+/// Puts as many of the records into the arena as fit one block, at least one; says how many.
+fn fill(
+    arena: &mut Arena,
+    records: &impl Records,
+    numbers: &Numbers,
+    slots: &[u32],
+) -> Result<usize, SealError> {
+    arena.clear();
     let mut bytes = 0;
-    let fitting = slots.iter().take_while(|slot| {
-        bytes += arena.heads.get(**slot as usize).map_or(0, bytes_of);
-        bytes <= BLOCK_BYTES_MAX
-    });
-    fitting.count().max(1)
+    for (slot, taken) in slots.iter().zip(0..) {
+        let record = records.get(*slot as usize).and_then(|it| numbers.translate(&it));
+        let record = record.ok_or(SealError::Facts { what: "the count" })?;
+        bytes += arena.push(&record).map(|head| bytes_of(&head)).ok_or(SealError::TooLarge)?;
+        if taken > 0 && bytes > BLOCK_BYTES_MAX {
+            arena.pop();
+            return Ok(taken);
+        }
+    }
+    Ok(slots.len())
 }
 
 /// The lists of the file must be those that `LISTS` reads.

@@ -30,11 +30,10 @@ impl Packer {
         Self { shape: vec![], values: vec![], keys: vec![], recent, edits: [vec![], vec![]] }
     }
 
-    /// Adds the block of these records, which are in order of stream and revision.
+    /// Adds the block of the arena's records, which are in order of stream and revision.
     pub(in crate::log::embedded::sealed) fn pack(
         &mut self,
         arena: &Arena,
-        slots: &[u32],
         first_position: u64,
         out: &mut Vec<u8>,
     ) {
@@ -42,11 +41,9 @@ impl Packer {
         self.values.clear();
         self.keys.clear();
         self.recent.fill(0);
-        let heads: Vec<&Head> =
-            slots.iter().filter_map(|slot| arena.heads.get(*slot as usize)).collect();
         let mut before = Before::default();
         let mut place = 0;
-        for group in heads.chunk_by(|a, b| a.stream == b.stream) {
+        for group in arena.heads.chunk_by(|a, b| a.stream == b.stream) {
             for head in group.iter().take(1) {
                 varint::put(u64::from(head.stream), &mut self.shape);
                 varint::put(head.revision, &mut self.shape);
@@ -54,7 +51,7 @@ impl Packer {
             }
             before.position = first_position - 1;
             for head in group {
-                self.row(arena, &heads, place, head, &mut before);
+                self.row(arena, place, head, &mut before);
                 place += 1;
             }
         }
@@ -70,14 +67,7 @@ impl Packer {
         }
     }
 
-    fn row(
-        &mut self,
-        arena: &Arena,
-        heads: &[&Head],
-        place: usize,
-        head: &Head,
-        before: &mut Before,
-    ) {
+    fn row(&mut self, arena: &Arena, place: usize, head: &Head, before: &mut Before) {
         let flags_at = self.shape.len();
         self.shape.push(0);
         let mut flags = 0;
@@ -125,7 +115,7 @@ impl Packer {
             (head.bytes_at as usize) + bytes_of(head) - ROW_BYTES - head.body_bytes as usize;
         let ids = arena.bytes.get(head.bytes_at as usize..body_at);
         self.keys.extend_from_slice(ids.unwrap_or_default());
-        if self.body(arena, heads, place, head) {
+        if self.body(arena, place, head) {
             flags |= row::BODY;
         }
         if let Some(byte) = self.shape.get_mut(flags_at) {
@@ -146,7 +136,7 @@ impl Packer {
     ///
     /// The candidates are the last bodies that begin and end like it, begin like it, end like it,
     /// and the one before: most often one of them has the same names in it.
-    fn body(&mut self, arena: &Arena, heads: &[&Head], place: usize, head: &Head) -> bool {
+    fn body(&mut self, arena: &Arena, place: usize, head: &Head) -> bool {
         let target = body_of(arena, head);
         let ends = ends_of(head.wire, target);
         let mut candidates = [0; 4];
@@ -163,7 +153,8 @@ impl Packer {
         let mut cost_min = target.len() + 2;
         for (nth, candidate) in candidates.into_iter().enumerate() {
             // Places count from 1 here; 0 is none.
-            let Some(reference) = candidate.checked_sub(1).and_then(|at| heads.get(at)) else {
+            let Some(reference) = candidate.checked_sub(1).and_then(|at| arena.heads.get(at))
+            else {
                 continue;
             };
             if candidates.iter().take(nth).any(|earlier| *earlier == candidate) {
