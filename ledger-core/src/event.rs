@@ -15,6 +15,7 @@ mod exemplar;
 mod identity;
 mod json;
 mod wire;
+mod written;
 
 #[cfg(feature = "testing")]
 pub use exemplar::{Exemplar, parsed};
@@ -22,6 +23,7 @@ pub use exemplar::{Exemplar, parsed};
 use exemplar::{aud, usd};
 pub(crate) use json::Data;
 pub use wire::{Body, DecodeError, EncodeError, JsonError, Wire};
+pub use written::Written;
 
 /// The one table of a family: wire name, body, and the categories of streams it may stand in.
 ///

@@ -7,12 +7,13 @@
 //! Reads are plain iterators: the pure side of the house has no runtime, and an engine that lives
 //! behind a network feeds the iterator from a thread of its own.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Event;
+use crate::event::{EncodeError, Event, Written};
 use crate::id::{Actor, CorrelationId, EventId, Key, LedgerId};
 use crate::stream::Stream;
 use crate::time::Timestamp;
@@ -372,8 +373,25 @@ pub struct Record {
     pub key: Option<Key>,
     /// What a repeat must match, where it is not the event itself.
     pub fingerprint: Option<Fingerprint>,
-    /// What happened.
+    /// What happened, in the newest shape of its body.
     pub event: Event,
+    /// What was written, where that is an older shape than `event` has.
+    pub written: Option<Box<Written>>,
+}
+
+impl Record {
+    /// The wire name it was recorded under, superseded or not.
+    pub fn wire_name(&self) -> &'static str {
+        self.written.as_ref().map_or_else(|| self.event.wire_name(), |it| it.wire().name())
+    }
+
+    /// The body it was recorded with: what its leaf commits to.
+    pub fn body(&self) -> Result<Cow<'_, [u8]>, EncodeError> {
+        match &self.written {
+            Some(written) => Ok(Cow::Borrowed(written.bytes())),
+            None => self.event.encode().map(Cow::Owned),
+        }
+    }
 }
 
 /// Why a read stopped. A read never ends short without saying so.

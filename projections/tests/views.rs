@@ -173,6 +173,7 @@ fn records(history: &[(u8, u8)]) -> Vec<Record> {
             key: None,
             fingerprint: None,
             event,
+            written: None,
         }
     };
     (0..).zip(history).map(|(revision, it)| new(revision, *it)).collect()

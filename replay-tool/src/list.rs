@@ -41,8 +41,8 @@ pub(crate) fn run(
 
 /// Position, time, stream@revision, wire name, who, and the body.
 fn write_line(record: &Record, out: &mut impl Write) -> Result<(), Failure> {
-    let event = serde_json::to_value(&record.event).map_err(std::io::Error::from)?;
-    let data = event.get("data").unwrap_or(&event);
+    let spelled = serde_json::to_value(record).map_err(std::io::Error::from)?;
+    let data = spelled.get("data").unwrap_or(&spelled);
     writeln!(
         out,
         "{:>8}  {}  {}@{}  {}  {}  {data}",
@@ -50,7 +50,7 @@ fn write_line(record: &Record, out: &mut impl Write) -> Result<(), Failure> {
         record.occurred_at,
         record.stream,
         record.revision,
-        record.event.wire_name(),
+        record.wire_name(),
         record.actor.who,
     )?;
     Ok(())

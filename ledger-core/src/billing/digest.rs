@@ -4,6 +4,9 @@
 //! index and salt, which no fold knows: `counterfoil-record-v1` and a newline, the stream name and
 //! the wire name (each with its length as a big-endian `u16` before it), then revision, occurred_at
 //! and recorded_at as eight big-endian bytes each, then the body part as `proof` defines it.
+//!
+//! Wire name and body are those that the record was written with. So a document that was issued
+//! keeps its digests when a body it rests on is superseded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +48,7 @@ pub struct RecordMissing {
 
 /// The digest of one record.
 pub fn record_digest(record: &Record) -> Result<Sha256Digest, DigestError> {
-    let bytes = record.event.encode().map_err(DigestError::Encode)?;
+    let bytes = record.body().map_err(DigestError::Encode)?;
     let key = record.key.as_ref().map(|key| LeafKey {
         tenant: match &key.scope {
             KeyScope::Operator => None,
@@ -68,7 +71,7 @@ pub fn record_digest(record: &Record) -> Result<Sha256Digest, DigestError> {
     let part = body.part().map_err(DigestError::Form)?;
     let mut hash = Sha256::new();
     hash.update(DOMAIN);
-    for text in [record.stream.to_string().as_str(), record.event.wire_name()] {
+    for text in [record.stream.to_string().as_str(), record.wire_name()] {
         let length = u16::try_from(text.len()).expect("names of streams and events are short");
         hash.update(length.to_be_bytes());
         hash.update(text);
@@ -196,10 +199,85 @@ fn joined(mut spans: Vec<SourceSpan>, spans_max: usize) -> Vec<SourceSpan> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Event, Wire};
+    use crate::id::{Actor, EventId, Role};
+    use crate::log::Position;
 
     fn span(stream: &str, first: u64, last: u64) -> SourceSpan {
         let (first, last) = (Revision::new(first), Revision::new(last));
         SourceSpan { stream: stream.parse().unwrap(), first, last }
+    }
+
+    /// The digest of what was recorded under a name, by the words at the head of this file.
+    fn by_hand(record: &Record, wire: &str, body: &[u8]) -> Sha256Digest {
+        let part = LeafBody {
+            id: record.id,
+            role: record.actor.role,
+            who: record.actor.who.as_str(),
+            causation: None,
+            correlation: None,
+            key: None,
+            fingerprint: None,
+            bytes: body,
+        };
+        let name = record.stream.to_string();
+        let mut hash = Sha256::new();
+        hash.update(b"counterfoil-record-v1\n");
+        for text in [name.as_bytes(), wire.as_bytes()] {
+            hash.update([0, u8::try_from(text.len()).unwrap()]);
+            hash.update(text);
+        }
+        hash.update(record.revision.get().to_be_bytes());
+        hash.update(record.occurred_at.as_micros().to_be_bytes());
+        hash.update(record.recorded_at.as_micros().to_be_bytes());
+        hash.update(part.part().unwrap());
+        Sha256Digest::from_bytes(hash.finalize().into())
+    }
+
+    fn record(stream: &str, (wire, body): (&Wire, &[u8])) -> Record {
+        let (event, written) = Event::decode_written(wire.name(), body).unwrap();
+        Record {
+            position: Position::new(7),
+            stream: stream.parse().unwrap(),
+            revision: Revision::new(2),
+            id: EventId::from_bytes([7; 16]),
+            occurred_at: "2026-04-01T10:00:00Z".parse().unwrap(),
+            recorded_at: "2026-04-01T10:00:01Z".parse().unwrap(),
+            actor: Actor { who: "test".parse().unwrap(), role: Role::Tenant },
+            causation: None,
+            correlation: None,
+            key: None,
+            fingerprint: None,
+            event,
+            written,
+        }
+    }
+
+    #[test]
+    fn a_digest_is_over_what_was_written() {
+        let stream = "support-2026-04-01";
+        let exemplars = Event::exemplars();
+        let mut superseded = 0;
+        for (wire, body) in exemplars.iter().filter(|(it, _)| it.name().starts_with("support-")) {
+            let record = record(stream, (wire, body));
+            assert_eq!(record_digest(&record).unwrap(), by_hand(&record, wire.name(), body));
+            superseded += usize::from(wire.is_superseded());
+        }
+        assert!(superseded > 0);
+    }
+
+    /// Made by another program from the words at the head of this file.
+    #[test]
+    fn superseding_a_body_changes_no_digest_that_was_made_before() {
+        let (wire, body) = Event::exemplars()
+            .into_iter()
+            .find(|(wire, _)| wire.name() == "support-case-opened.v1")
+            .unwrap();
+        let digest = record_digest(&record("support-2026-04-01", (wire, &body))).unwrap();
+        assert_eq!(
+            digest.to_string(),
+            "1e21a477bbd5fd6a02aa129b37e3a53f7e155780ca009cce5222b8c9f0dc57de"
+        );
     }
 
     #[test]

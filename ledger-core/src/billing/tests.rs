@@ -74,6 +74,7 @@ impl Ledger {
             key: new.key,
             fingerprint: new.fingerprint,
             event: new.event,
+            written: None,
         });
         revision
     }

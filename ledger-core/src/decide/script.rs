@@ -114,6 +114,7 @@ impl<S: Folded> Script<S> {
             key: self.key.clone(),
             fingerprint: None,
             event,
+            written: None,
         }
     }
 

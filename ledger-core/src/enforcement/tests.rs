@@ -148,6 +148,7 @@ impl World {
             key: new.key,
             fingerprint: None,
             event: new.event,
+            written: None,
         };
         self.fold(&record);
         self.log.push(record);

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::event::Wire;
 use crate::log::Record;
 use crate::testing::{cases, events};
 
@@ -40,6 +41,22 @@ fn a_record_reads_as_people_would_write_it() {
     let record: Record = serde_json::from_str(RECORD).unwrap();
     let expected: Value = serde_json::from_str(RECORD).unwrap();
     assert_eq!(serde_json::to_value(&record).unwrap(), expected);
+}
+
+#[test]
+fn a_superseded_body_comes_back_in_its_own_shape() {
+    let data = r#"{"number": "CF-20260401-0001", "tenant": "acme", "subject": "slow"}"#;
+    let mut spelled: Value = serde_json::from_str(RECORD).unwrap();
+    spelled["stream"] = "support-2026-04-01".into();
+    spelled["type"] = "support-case-opened.v1".into();
+    spelled["data"] = serde_json::from_str(data).unwrap();
+    let record: Record = crate::json::from_str(&spelled.to_string()).unwrap();
+    let wire = Wire::find("support-case-opened.v1").unwrap();
+    let body = record.body().unwrap();
+    assert_eq!(record.wire_name(), wire.name());
+    assert_eq!(wire.decode(&body).unwrap(), record.event);
+    assert_ne!(*body, record.event.encode().unwrap());
+    assert_eq!(serde_json::to_value(&record).unwrap(), spelled);
 }
 
 #[track_caller]

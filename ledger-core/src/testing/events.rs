@@ -92,6 +92,7 @@ pub fn record() -> impl Strategy<Value = Record> {
             key,
             fingerprint,
             event,
+            written: None,
         },
     )
 }

@@ -87,6 +87,7 @@ impl Stage {
             key: None,
             fingerprint: None,
             event,
+            written: None,
         }
     }
 

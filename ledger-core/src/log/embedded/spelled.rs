@@ -95,8 +95,8 @@ impl Spelled {
             Some(key) => EventId::derive(key),
             None => EventId::derive_placed(&ledger, &stream, Revision::new(self.revision)),
         };
-        let event =
-            Event::decode(&self.wire, &self.body).map_err(|error| bad(&error.to_string()))?;
+        let (event, written) = Event::decode_written(&self.wire, &self.body)
+            .map_err(|error| bad(&error.to_string()))?;
         Ok(Record {
             position,
             stream,
@@ -110,6 +110,7 @@ impl Spelled {
             key,
             fingerprint: self.fingerprint.map(Fingerprint),
             event,
+            written,
         })
     }
 }
@@ -124,3 +125,6 @@ impl SpelledKey {
         KeyId::new(std::str::from_utf8(&self.id).ok()?).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

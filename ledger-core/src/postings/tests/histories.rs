@@ -59,6 +59,7 @@ impl Told {
             key: None,
             fingerprint: None,
             event,
+            written: None,
         }
     }
 

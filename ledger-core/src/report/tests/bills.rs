@@ -29,6 +29,7 @@ fn bill(events: Vec<Event>) -> Bill {
             key: None,
             fingerprint: None,
             event,
+            written: None,
         };
         bill = bill.fold(&record).unwrap();
     }

@@ -71,6 +71,7 @@ impl Told {
             key: None,
             fingerprint: None,
             event,
+            written: None,
         };
         *head += 1;
         let name = stream.to_owned();
