@@ -279,8 +279,8 @@ fn add(sum: &mut Exact, amount: Exact) -> Result<(), MoneyError> {
 /// Refuses amounts of which some, in whatever order, have a sum that is no number.
 fn expect_sum(amounts: impl Iterator<Item = Exact> + Clone) -> Result<(), ExactError> {
     let finest = amounts.clone().map(Exact::scale).max().unwrap_or(0);
-    let digits = amounts.map(|it| it.magnitude().mantissa_at(finest));
-    let sum = digits.fold(Some(0_i128), |sum, it| sum?.checked_add(it?));
+    let mut digits = amounts.map(|it| it.magnitude().mantissa_at(finest));
+    let sum = digits.try_fold(0_i128, |sum, it| sum.checked_add(it?));
     match sum.filter(|it| *it <= Exact::MANTISSA_MAX) {
         Some(_) => Ok(()),
         None => Err(ExactError::Overflow),

@@ -192,7 +192,9 @@ fn a_block_that_unpacks_to_more_than_a_block_is_refused() {
     let mut segment = usage(10, 1);
     segment.records.iter_mut().for_each(|owned| owned.body = vec![7; 40_000]);
     let mut arena = Arena::default();
-    segment.records().for_each(|record| drop(arena.push(&record).unwrap()));
+    for record in segment.records() {
+        arena.push(&record).unwrap();
+    }
     let mut stored = Vec::new();
     let first_position = segment.facts().first_position;
     Packer::new().pack(&arena, first_position, &mut stored);
