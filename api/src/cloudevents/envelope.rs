@@ -3,6 +3,7 @@
 //! An event that breaks a rule says which attribute does; it never takes the others of its batch
 //! with it. A member that is null was not set.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use axum::http::{HeaderMap, header};
@@ -282,17 +283,45 @@ pub(crate) fn from_headers(headers: &HeaderMap, body: &[u8]) -> Result<CloudEven
             None => continue,
         };
         let pointer = format!("/{name}");
-        let text = value
-            .to_str()
-            .ok()
-            .and_then(percent_decoded)
-            .ok_or_else(|| ApiError::field(&pointer, "it is not percent-encoded UTF-8"))?;
+        let value = value.to_str().ok();
+        // A media type keeps the quotes of its parameters and is never percent-encoded.
+        let text = match name {
+            "datacontenttype" if *header == header::CONTENT_TYPE => value.map(str::to_owned),
+            _ => value.and_then(unquoted).and_then(|it| percent_decoded(&it)),
+        };
+        let text =
+            text.ok_or_else(|| ApiError::field(&pointer, "it is not percent-encoded UTF-8"))?;
         event.take(name.to_owned(), Value::Text(text));
     }
     if !body.is_empty() {
-        event.data = Some(crate::body::parse(body)?);
+        event.data = Some(data(event.datacontenttype.as_deref(), body)?);
     }
     Ok(event)
+}
+
+/// The data of a request in binary mode: JSON, or a text where the media type says so.
+fn data(media: Option<&str>, body: &[u8]) -> Result<Box<RawValue>, ApiError> {
+    if media.is_some_and(|it| matches!(is_json(it), Ok(false))) {
+        let text = String::from_utf8_lossy(body);
+        return Ok(serde_json::value::to_raw_value(&text).expect("a text has a JSON form"));
+    }
+    crate::body::parse(body)
+}
+
+/// The value of a header without the quotes around it and the backslashes within them (RFC 9110,
+/// section 5.6.4), which the binding takes off before it decodes.
+fn unquoted(text: &str) -> Option<Cow<'_, str>> {
+    let Some(inner) = text.strip_prefix('"') else { return Some(Cow::Borrowed(text)) };
+    let inner = inner.strip_suffix('"')?;
+    let (mut plain, mut rest) = (String::with_capacity(inner.len()), inner.chars());
+    while let Some(it) = rest.next() {
+        match it {
+            '"' => return None,
+            '\\' => plain.push(rest.next()?),
+            it => plain.push(it),
+        }
+    }
+    Some(Cow::Owned(plain))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

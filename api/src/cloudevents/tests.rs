@@ -147,3 +147,37 @@ fn attributes_in_headers_are_held_to_the_same_rules() {
         assert_eq!(binary(&headers, "{}").checked().unwrap_err().pointer, pointer);
     }
 }
+
+#[test]
+fn a_header_in_quotes_is_read_without_them_and_then_decoded() {
+    let id = |value: &str| {
+        let headers = [("ce-id", value), ("ce-source", "/meter"), ("ce-specversion", "1.0")];
+        let headers = [&headers[..], &[("ce-type", USAGE_TYPE)]].concat();
+        binary(&headers, "").checked().map(|it| it.id.to_string()).ok()
+    };
+    assert_eq!(id(r#""a""#).as_deref(), Some("a"));
+    assert_eq!(id(r#""a%20\"b\\""#).as_deref(), Some(r#"a "b\"#));
+    assert_eq!(id("%22a%22").as_deref(), Some(r#""a""#));
+    for wrong in [r#""a"#, r#""a"b""#, r#""a\""#, "\"", "a%2", "a%zz", "%ff"] {
+        let headers = HeaderMap::from_iter([(
+            HeaderName::from_static("ce-id"),
+            HeaderValue::from_str(wrong).unwrap(),
+        )]);
+        assert!(from_headers(&headers, b"").is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_body_of_another_media_type_is_an_event_and_no_usage() {
+    let headers = [
+        ("ce-id", "a"),
+        ("ce-source", "/meter"),
+        ("ce-specversion", "1.0"),
+        ("ce-type", USAGE_TYPE),
+        ("ce-subject", "acme"),
+        ("content-type", "text/plain; charset=\"utf-8\""),
+    ];
+    assert!(binary(&headers, "Hello, World!").checked().is_ok());
+    let found = usage(binary(&headers, "Hello, World!"), None, NOW.parse().unwrap());
+    assert_eq!(found.unwrap_err().pointer, "/datacontenttype");
+}
