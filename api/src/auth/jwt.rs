@@ -7,7 +7,9 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use ledger_core::time::Timestamp;
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 
@@ -123,10 +125,11 @@ struct Header {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Claims {
     pub(crate) sub: String,
+    #[serde(deserialize_with = "seconds")]
     exp: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "some_seconds", skip_serializing_if = "Option::is_none")]
     iat: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "some_seconds", skip_serializing_if = "Option::is_none")]
     nbf: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     iss: Option<String>,
@@ -136,6 +139,24 @@ pub(crate) struct Claims {
     pub(crate) tenant_id: Option<String>,
     #[serde(default)]
     pub(crate) roles: Vec<String>,
+}
+
+/// A number of seconds since 1970, which RFC 7519 lets have decimals: they are cut off, which is
+/// within the leeway. Exponents and texts are no times here.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    some_seconds(deserializer)?.ok_or_else(|| D::Error::custom("a time is not null"))
+}
+
+fn some_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    let text = raw.get();
+    if text == "null" {
+        return Ok(None);
+    }
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let is_plain = decimals.bytes().all(|it| it.is_ascii_digit());
+    let whole = whole.parse().ok().filter(|_| is_plain);
+    whole.map(Some).ok_or_else(|| D::Error::custom("a time is a number of seconds"))
 }
 
 /// RFC 7519 allows one audience or a list of them.

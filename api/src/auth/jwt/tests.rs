@@ -100,6 +100,21 @@ fn times_are_held_with_a_little_leeway() {
 }
 
 #[test]
+fn times_are_numbers_and_may_have_decimals() {
+    let exp = |at: &str| format!(r#"{{"sub":"a","exp":{at}}}"#);
+    check(HS256, &exp(&format!("{}.999", NOW_S + 60)), Ok(()));
+    check(HS256, &exp(&format!("{}.999", NOW_S - 30)), Err(TokenError::Expired));
+    check(HS256, &claims(&format!(r#","iat":{NOW_S}.5,"nbf":null"#)), Ok(()));
+    check(HS256, &claims(&format!(r#","nbf":{}.0"#, NOW_S + 31)), Err(TokenError::NotYet));
+    for at in ["1e400", "1.8e9", "18E8", "1775000060.5e0", "99999999999999999999", "null", "true"] {
+        check(HS256, &exp(at), Err(TokenError::Claims));
+    }
+    for at in ["[]", "{}", "\"1775000060\"", "NaN", "+1775000060", "01775000060", "1775000060."] {
+        check(HS256, &exp(at), Err(TokenError::Claims));
+    }
+}
+
+#[test]
 fn no_changed_bit_of_a_token_is_believed() {
     let key = key(Algorithm::Hs256);
     let good = token(&key, HS256, &claims(""));
