@@ -4,9 +4,9 @@
 //! within an amount is thereby known.
 
 use super::field::{Field, interval, prose};
-use super::finding::{Findings, shown};
+use super::finding::{Findings, Problem, shown};
 use super::json::Item;
-use super::number::{Decimals, Spelling};
+use super::number::{Decimals, NumberError, Spelling};
 use super::table::{Column, Row, Table, optional, required};
 use super::{Draft, Notice, times};
 use crate::event::provider::{BillLine, LineClass};
@@ -92,13 +92,23 @@ fn line(row: &Row<'_, '_>, findings: &mut Findings) -> Option<BillLine> {
         category: row.optional(CATEGORY),
         project: row.optional(PROJECT),
         resource: None,
-        quantity: row.optional(HOURS).and_then(|it| it.number(Spelling::PLAIN, QUANTITY, findings)),
+        quantity: row.optional(HOURS).and_then(|it| hours(&it, findings)),
         starts_at: start.and_then(|it| it.time(times::with_offset, TIME, findings)),
         ends_at: end.as_ref().and_then(|it| it.time(closed, TIME, findings)),
         end,
         amount: amount.and_then(|it| it.number(IN_CSV, AMOUNT, findings)),
     };
     parts.line(findings)
+}
+
+/// How long something ran, which is never less than nothing: an amount may be given back, time not.
+fn hours(field: &Field<'_>, findings: &mut Findings) -> Option<Exact> {
+    let hours = field.number(Spelling::PLAIN, QUANTITY, findings)?;
+    if hours.is_negative() {
+        let (found, problem) = (shown(&field.text), NumberError::Negative);
+        return field.refuse(findings, Problem::Number { found, expected: QUANTITY, problem });
+    }
+    Some(hours)
 }
 
 /// An item of the JSON form.
@@ -120,9 +130,7 @@ pub(super) fn item(row: u32, item: &Item<'_>, findings: &mut Findings) -> Option
         category: item.optional(CATEGORY, findings),
         project: item.optional(PROJECT, findings),
         resource: id.or(uuid),
-        quantity: duration
-            .and_then(|it| it.number(Spelling::PLAIN, QUANTITY, findings))
-            .filter(|_| is_hours),
+        quantity: duration.and_then(|it| hours(&it, findings)).filter(|_| is_hours),
         starts_at: start.and_then(|it| it.time(times::rfc3339, TIME_IN_JSON, findings)),
         ends_at: end.as_ref().and_then(|it| it.time(closed, TIME_IN_JSON, findings)),
         end,

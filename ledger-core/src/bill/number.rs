@@ -23,6 +23,9 @@ pub enum NumberError {
     /// An exponent where none may be, or one of another form.
     #[error("its exponent is not of the form this column has")]
     Exponent,
+    /// Less than nothing, where the column counts.
+    #[error("it is less than nothing")]
+    Negative,
     /// Other decimals than the column always has.
     #[error("it has other than {0} decimals")]
     Decimals(u8),

@@ -137,7 +137,9 @@ impl Layout {
         let item_type = self.item_type.map(|it| row.required(it.name, "a type", findings));
         let item_type = item_type.flatten();
         let category = item_type.as_ref().and_then(|it| it.label(findings));
-        let product = row.required(self.product.name, "a product", findings);
+        // A rounding or a credit of a whole bill has no product and is called by its type.
+        let product = row.optional(self.product.name).or_else(|| item_type.clone());
+        let product = product.or_else(|| row.required(self.product.name, "a product", findings));
         let product = product.and_then(|it| it.label(findings));
         let project = row.optional(self.project.name).and_then(|it| it.label(findings));
         let description = prose(row.optional(self.description.name), findings);
