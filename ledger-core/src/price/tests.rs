@@ -16,6 +16,7 @@ mod models;
 mod published;
 mod rules;
 mod taxes;
+mod vendors;
 
 /// One of the catalogs that ship with the product.
 pub(super) fn seed(name: &str) -> Catalog {

@@ -12,27 +12,27 @@ use crate::testing::published::files;
 use crate::time::Day;
 
 /// A part of an amount, rounded once.
-fn part(amount: &str, part: u32, whole: u32) -> Exact {
+pub(super) fn part(amount: &str, part: u32, whole: u32) -> Exact {
     let step = prorate(aud(amount), part, whole).unwrap();
     assert_eq!(step.verify(), Ok(()));
     step.value.round(2, Rounding::default()).unwrap()
 }
 
-fn days(from: &str, until: &str) -> u32 {
+pub(super) fn days(from: &str, until: &str) -> u32 {
     let day = |it: &str| it.parse::<Day>().unwrap().days_since_epoch();
     u32::try_from(day(until) - day(from)).unwrap()
 }
 
-fn price_of(model: &PriceModel, quantity: &str) -> Exact {
+pub(super) fn price_of(model: &PriceModel, quantity: &str) -> Exact {
     cost(model, quantity).to_exact().unwrap()
 }
 
 /// What comes after a part that is billed already.
-fn more(model: &PriceModel, before: &str, after: &str) -> Exact {
+pub(super) fn more(model: &PriceModel, before: &str, after: &str) -> Exact {
     price_of(model, after).checked_sub(price_of(model, before)).unwrap()
 }
 
-fn package(size: &str, price: &str, free: &str) -> PriceModel {
+pub(super) fn package(size: &str, price: &str, free: &str) -> PriceModel {
     PriceModel::Package {
         size: size.parse().unwrap(),
         price: price.parse().unwrap(),
