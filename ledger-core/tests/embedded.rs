@@ -91,6 +91,22 @@ fn sealing_changes_no_answer() {
 }
 
 #[test]
+fn appends_wait_for_sealing_that_falls_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    // Nobody seals beside the appends here.
+    fill(&log, 0, 6000);
+    let files = || std::fs::read_dir(dir.path().join("segments")).unwrap();
+    let count = |end: &str| {
+        let names = files().map(|it| it.unwrap().file_name().into_string().unwrap());
+        names.filter(|it| it.ends_with(end)).count()
+    };
+    assert_eq!(count(".log"), 5);
+    assert!(count(".sealed") > 3);
+    assert_eq!(all(&log).len(), 6000);
+}
+
+#[test]
 fn a_key_is_known_for_ever() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());

@@ -87,6 +87,8 @@ const QUEUED_EVENTS_MAX: usize = 1_000_000;
 const GATHER_QUIET_MAX: u32 = 12;
 /// How often the mark is synced behind a busy writer, in trailing mode.
 const MARK_SYNC_INTERVAL: Duration = Duration::from_millis(20);
+/// Segments that may be open for writing or waiting to be sealed: with more, appends wait.
+const TAILS_MAX: usize = 5;
 /// How often background work is looked for when nobody calls.
 const TIDY_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -400,7 +402,7 @@ impl Inner {
         let events = prepared.events.len();
         let job = Job { prepared, answer };
         if self.threads == Threads::Caller {
-            lock(&self.engine).commit_one(job);
+            self.commit(|engine| engine.commit_one(job));
             return pending;
         }
         let mut queue = lock(&self.queue);
@@ -420,6 +422,19 @@ impl Inner {
             self.queue_filled.notify_one();
         }
         pending
+    }
+
+    fn commit(&self, commit: impl FnOnce(&mut Engine)) {
+        let mut engine = lock(&self.engine);
+        commit(&mut engine);
+        self.keep_up();
+    }
+
+    /// Lets the next group wait, and helps, when sealing has fallen behind: each segment it has not
+    /// done costs memory, a look for every key, and time at the next start. What was committed is
+    /// answered already.
+    fn keep_up(&self) {
+        while self.shared.view().tails().len() > TAILS_MAX && self.background.tidy_once() {}
     }
 
     /// Takes all that waits, and gives those who are still expected a moment. They were answered
@@ -460,13 +475,15 @@ impl Inner {
                 && expected == 0
                 && let Some(job) = jobs.pop()
             {
-                lock(&self.engine).commit_one(job);
+                self.commit(|engine| engine.commit_one(job));
                 continue;
             }
-            lock(&self.engine).commit_all(&mut jobs, |jobs| {
-                let more = taken < expected && self.gather(jobs, expected - taken);
-                taken += jobs.len();
-                more
+            self.commit(|engine| {
+                engine.commit_all(&mut jobs, |jobs| {
+                    let more = taken < expected && self.gather(jobs, expected - taken);
+                    taken += jobs.len();
+                    more
+                });
             });
             // One writer is not waited for: it comes back only after it was answered.
             expected = if taken > 1 { taken } else { 0 };
@@ -508,6 +525,7 @@ impl EventLog for EmbeddedLog {
         {
             let (pending, answer) = Pending::new();
             engine.commit_one(Job { prepared, answer });
+            inner.keep_up();
             drop(engine);
             return pending.wait();
         }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::log::storage::{File, write_paced};
 
 use super::engine::Failure;
-use super::index;
+use super::index::{self, Entries};
 use super::layout::{INDEX_DIR, SEGMENTS_DIR, raw_path, sealed_path};
 use super::mark::MARK_FILE;
 use super::raw_segment::RawSegment;
@@ -102,8 +102,10 @@ impl Background {
     fn seal_oldest(&self) -> Result<bool, Failure> {
         let view = self.shared.view();
         let [oldest, _, ..] = view.tails() else { return Ok(false) };
-        let sealed = seal_tail(&self.shared, oldest)?;
-        self.index(&sealed)?;
+        let (sealed, entries) = seal_tail(&self.shared, oldest)?;
+        let segment = u64::from(sealed.segment());
+        self.keys.add(segment, entries.keys).map_err(index_failure("add a run to"))?;
+        self.streams.add(segment, entries.streams).map_err(index_failure("add a run to"))?;
         let raw = raw_path(oldest.segment);
         self.shared.replace_tail(Arc::new(sealed));
         self.shared.storage.remove(&raw).map_err(Failure::new("remove", &raw))?;
@@ -166,19 +168,6 @@ impl Background {
         };
         runs.rebuild(segments, entries_of).map_err(Failure::new("make again", INDEX_DIR))
     }
-
-    /// Adds what a sealed segment holds to the indexes.
-    fn index(&self, sealed: &SealedSegment) -> Result<(), Failure> {
-        let segment = u64::from(sealed.segment());
-        let entries =
-            index::entries_of(sealed, &self.shared.identity).map_err(|error| Failure {
-                what: "index",
-                path: sealed_path(sealed.segment()),
-                source: io::Error::other(error),
-            })?;
-        self.keys.add(segment, entries.keys).map_err(index_failure("add a run to"))?;
-        self.streams.add(segment, entries.streams).map_err(index_failure("add a run to"))
-    }
 }
 
 /// The kind of what the system said is kept: a full disk is no reason to stop.
@@ -191,8 +180,9 @@ fn sync_segments(shared: &Shared) -> Result<(), Failure> {
     synced.map_err(Failure::new("sync the directory", SEGMENTS_DIR))
 }
 
-/// Writes the sealed form of a segment, reads it back and compares it with the raw one.
-fn seal_tail(shared: &Shared, tail: &Tail) -> Result<SealedSegment, Failure> {
+/// Writes the sealed form of a segment, reads it back and compares it with the raw one. What it
+/// adds to the indexes is taken from what was read back.
+fn seal_tail(shared: &Shared, tail: &Tail) -> Result<(SealedSegment, Entries), Failure> {
     let path = sealed_path(tail.segment);
     let temporary = format!("{path}.tmp");
     let raw = RawSegment::read(shared, tail)?;
@@ -220,10 +210,13 @@ fn seal_tail(shared: &Shared, tail: &Tail) -> Result<SealedSegment, Failure> {
     };
     let sealed = Sealed::open(file, &path, shared.identity.ledger, u64::from(tail.segment))
         .map_err(|error| differs(error.to_string()))?;
-    let mut buffer = Buffer::default();
-    sealed.verify(&mut buffer).map_err(|error| differs(error.to_string()))?;
-    sealed.matches(raw.names(), &raw, &mut buffer).map_err(|error| differs(error.to_string()))?;
+    let mut entries = Entries::none(&shared.identity);
+    let names = sealed
+        .verify_against(raw.names(), &raw, &mut Buffer::default(), |names, record| {
+            entries.add(names, record);
+        })
+        .map_err(|error| differs(error.to_string()))?;
     storage.rename(&temporary, &path).map_err(Failure::new("rename to", &path))?;
     sync_segments(shared)?;
-    Ok(SealedSegment::new(sealed, tail.segment))
+    Ok((SealedSegment::new(sealed, tail.segment), entries.end(&names, tail.segment)))
 }

@@ -120,6 +120,7 @@ impl Known {
         }
         for tail in self.view.tails().iter().chain(&self.begun) {
             let index = tail.read();
+            index.fetch_keys(keyed().map(|(_, hash)| hash));
             for (place, hash) in keyed().filter(|(_, hash)| index.may_hold_key(*hash)) {
                 let found = index.key_candidates(hash);
                 candidates.extend(found.map(|ordinal| (place, tail.position(ordinal))));

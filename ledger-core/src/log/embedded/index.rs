@@ -8,22 +8,47 @@ use crate::log::storage::Storage;
 use super::layout::{INDEX_DIR, Identity};
 use super::mapped::mapped;
 use super::open_error::OpenError;
-use super::raw::NameKind;
+use super::raw::{NameKind, Names, RawRecord};
 use super::runs::{PageCache, RunKind, Runs, RunsError, RunsPlace, RunsWriter};
 use super::scan::key_hash;
 use super::sealed_segment::SealedSegment;
 use super::spelling::NameHash;
 
-/// Pages of the indexes in memory, whatever the length of the log.
-const CACHE_BYTES: usize = 32 * 1024 * 1024;
+/// Pages of the indexes in memory at most, whatever the length of the log: the filters of ninety
+/// million keys. Beyond that each new key waits for a read of a file.
+const CACHE_BYTES: usize = 128 * 1024 * 1024;
 
 /// What one segment adds to the indexes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Entries {
     /// Key hash and position.
     pub(crate) keys: Vec<(u64, u64)>,
     /// Stream hash and segment.
     pub(crate) streams: Vec<(u64, u64)>,
+    hash: NameHash,
+}
+
+impl Entries {
+    /// None yet, of a ledger.
+    pub(crate) fn none(identity: &Identity) -> Self {
+        let hash = NameHash::new(identity.hash_key);
+        Self { keys: mapped(0), streams: Vec::new(), hash }
+    }
+
+    /// Adds what a record of the segment adds.
+    pub(crate) fn add(&mut self, names: &Names, record: &RawRecord<'_>) {
+        if let Some(key) = key_hash(&self.hash, names, record) {
+            self.keys.push((key, record.position));
+        }
+    }
+
+    /// Adds the segment's streams: they are all of its names.
+    pub(crate) fn end(mut self, names: &Names, segment: u32) -> Self {
+        let names = names.texts(NameKind::Stream);
+        let number = u64::from(segment);
+        self.streams.extend(names.iter().map(|name| (self.hash.stream(name), number)));
+        self
+    }
 }
 
 fn places(storage: &Arc<dyn Storage>, identity: &Identity) -> (RunsPlace, RunsPlace) {
@@ -98,16 +123,8 @@ pub(crate) fn entries_of(
     segment: &SealedSegment,
     identity: &Identity,
 ) -> Result<Entries, OpenError> {
-    let hash = NameHash::new(identity.hash_key);
-    let mut entries = Entries { keys: mapped(0), streams: Vec::new() };
-    let names = segment.each(|names, record| {
-        if let Some(key) = key_hash(&hash, names, record) {
-            entries.keys.push((key, record.position));
-        }
-    });
+    let mut entries = Entries::none(identity);
+    let names = segment.each(|names, record| entries.add(names, record));
     let names = names.map_err(|error| OpenError::Index { what: error.to_string() })?;
-    let number = u64::from(segment.segment());
-    let names = names.texts(NameKind::Stream);
-    entries.streams.extend(names.iter().map(|name| (hash.stream(name), number)));
-    Ok(entries)
+    Ok(entries.end(&names, segment.segment()))
 }

@@ -20,7 +20,7 @@ const SLOTS_MAPPED: usize = 128 * 1024;
 /// A multimap from hash to place.
 #[derive(Debug, Default)]
 pub(crate) struct KeyTable {
-    /// A power of two of them, at most seven eighths filled.
+    /// A power of two of them, at most five eighths filled: fuller, what is absent takes many looks.
     slots: Vec<u64>,
     filled: usize,
 }
@@ -29,7 +29,7 @@ impl KeyTable {
     /// Makes room for so many more.
     pub(crate) fn reserve(&mut self, more: usize) {
         let wanted = self.filled.saturating_add(more);
-        let slots = wanted.saturating_add(wanted / 7).saturating_add(1).next_power_of_two();
+        let slots = wanted.saturating_mul(8).div_ceil(5).saturating_add(1).next_power_of_two();
         if slots > self.slots.len() {
             self.grow(slots.max(SLOTS_MIN));
         }
@@ -45,13 +45,20 @@ impl KeyTable {
 
     /// Adds a hash's place, below [`PLACES_MAX`].
     pub(crate) fn insert(&mut self, hash: u64, place: u32) {
-        if self.filled.saturating_mul(8) >= self.slots.len().saturating_mul(7) {
+        if self.filled.saturating_mul(8) >= self.slots.len().saturating_mul(5) {
             let doubled = self.slots.len().saturating_mul(2).max(SLOTS_MIN);
             self.grow(doubled);
         }
         let word = (hash & !PLACE_MASK) | (u64::from(place).saturating_add(1) & PLACE_MASK);
         self.put(word);
         self.filled = self.filled.saturating_add(1);
+    }
+
+    /// Brings the first slot of each hash near. No look waits for another here, so the processor
+    /// waits for the memory of many at once; whoever asks or puts in next finds it there.
+    pub(crate) fn fetch(&self, hashes: impl Iterator<Item = u64>) {
+        let first = |hash| self.slots.get(self.first(hash)).copied().unwrap_or(0);
+        std::hint::black_box(hashes.fold(0, |all, hash| all ^ first(hash)));
     }
 
     /// The places of a hash.

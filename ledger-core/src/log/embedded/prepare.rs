@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::id::{CorrelationId, EventId, KeyId, uuid_bytes};
+use crate::id::{CorrelationId, EventId, KeyId, KeyScope, KeySource, uuid_bytes};
 use crate::log::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, EVENT_BYTES_MAX, Expected, OnConflict,
 };
@@ -17,6 +17,8 @@ use super::spelling::{self, NameHash};
 const ROW_OVERHEAD_BYTES_MAX: usize = 160;
 /// More than the definition of a name needs beside its text.
 const NAME_OVERHEAD_BYTES_MAX: usize = 12;
+/// Room for a body before it is known: most need less, and larger ones only cost a reallocation.
+const BODY_BYTES_USUAL: usize = 64;
 
 /// An append, checked and encoded.
 #[derive(Debug)]
@@ -110,7 +112,9 @@ impl Prepared {
             correlation,
             sources: Vec::new(),
             events: Vec::with_capacity(count.min(APPEND_EVENTS_MAX)),
-            bodies: Vec::new(),
+            bodies: Vec::with_capacity(
+                count.min(APPEND_EVENTS_MAX).saturating_mul(BODY_BYTES_USUAL),
+            ),
             frame_bytes_max: 0,
         };
         let too_large = |bytes: usize| AppendError::TooLarge {
@@ -127,8 +131,8 @@ impl Prepared {
             .len()
             .saturating_add(prepared.actor.len())
             .saturating_add(2 * NAME_OVERHEAD_BYTES_MAX);
-        let mut last_source: Option<(crate::id::KeyScope, crate::id::KeySource)> = None;
-        for (index, new) in events.into_iter().enumerate() {
+        let mut last_source: Option<(&KeyScope, &KeySource)> = None;
+        for (index, new) in events.iter().enumerate() {
             let wire = new.event.wire_name();
             if !new.event.belongs_in(&prepared.stream) {
                 return Err(AppendError::WrongStream { index, wire, stream: prepared.stream });
@@ -151,21 +155,19 @@ impl Prepared {
             if prepared.events.last().is_none_or(|before| before.wire != wire) {
                 bound = bound.saturating_add(wire.len()).saturating_add(NAME_OVERHEAD_BYTES_MAX);
             }
-            let key = match new.key {
+            let key = match &new.key {
                 None => None,
                 Some(key) => {
-                    let same = last_source.as_ref().is_some_and(|(scope, source)| {
-                        *scope == key.scope && *source == key.source
-                    });
-                    if !same {
+                    let of_key = Some((&key.scope, &key.source));
+                    if last_source != of_key {
                         let text = spelling::source(&key.scope, &key.source);
                         bound = bound.saturating_add(text.len() + NAME_OVERHEAD_BYTES_MAX);
                         prepared.sources.push(text);
-                        last_source = Some((key.scope, key.source));
+                        last_source = of_key;
                     }
                     let id = match uuid_bytes(key.id.as_str()) {
                         Some(bytes) => IdForm::Uuid(bytes),
-                        None => IdForm::Text(key.id),
+                        None => IdForm::Text(key.id.clone()),
                     };
                     let mut it = PreparedKey {
                         source: prepared.sources.len().saturating_sub(1),
@@ -184,7 +186,7 @@ impl Prepared {
                 body,
                 occurred_at: new.occurred_at.as_micros(),
                 key,
-                fingerprint: new.fingerprint.map(|it| it.0),
+                fingerprint: new.fingerprint.as_ref().map(|it| it.0),
             });
         }
         if prepared.bodies.len() > APPEND_BYTES_MAX || bound > segment_room {

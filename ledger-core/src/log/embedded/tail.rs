@@ -198,6 +198,11 @@ impl TailIndex {
         self.keys.holds(hash)
     }
 
+    /// Brings near what is asked for keys with these hashes, and where they would be put.
+    pub(crate) fn fetch_keys(&self, hashes: impl Iterator<Item = u64>) {
+        self.keys.fetch(hashes);
+    }
+
     /// Makes room for so many more keys.
     pub(crate) fn reserve_keys(&mut self, more: usize) {
         self.keys.reserve(more);
@@ -254,8 +259,7 @@ impl TailIndex {
         mut hash_key: impl FnMut(&Names, &RawRecord<'_>) -> Option<u64>,
     ) -> Result<(), AbsorbError> {
         let before = self.events;
-        // Each key goes to a place in memory of its own. Put there one behind the other, without
-        // the reading of a row in between, the processor waits for many of them at once.
+        // Each key goes to a place in memory of its own: those of a frame are fetched together.
         let mut keys = Vec::new();
         for row in Rows::new(payload, frame.base()) {
             match row? {
@@ -268,6 +272,7 @@ impl TailIndex {
                 }
             }
         }
+        self.keys.fetch(keys.iter().map(|(hash, _)| *hash));
         for (hash, ordinal) in keys {
             self.keys.insert(hash, ordinal);
         }

@@ -16,7 +16,7 @@ use super::page::{PAGE_BYTES, Page};
 use crate::log::embedded::mapped::mapped;
 
 /// Of so many frames, one is for entries.
-const FRAMES_PER_ENTRY_FRAME: usize = 16;
+const FRAMES_PER_ENTRY_FRAME: usize = 64;
 /// How many rounds of the hand a page stays after it was asked for.
 const CHANCES: u8 = 2;
 

@@ -25,17 +25,23 @@ pub(super) struct Edit {
     skip: usize,
 }
 
-/// The edits that make `target` of `reference`, and about how many bytes they cost.
-pub(super) fn difference(reference: &[u8], target: &[u8], edits: &mut Vec<Edit>) -> usize {
+/// The edits that make `target` of `reference`, and about how many bytes they cost. What costs
+/// `cost_max` or more is not looked at to its end.
+pub(super) fn difference(
+    reference: &[u8],
+    target: &[u8],
+    cost_max: usize,
+    edits: &mut Vec<Edit>,
+) -> usize {
     edits.clear();
     let (mut from, mut to) = (reference, target);
     let mut cost = 1;
-    loop {
+    while cost < cost_max {
         let copy = common_prefix(from, to);
         from = from.get(copy..).unwrap_or_default();
         to = to.get(copy..).unwrap_or_default();
         if from.is_empty() && to.is_empty() {
-            return cost;
+            break;
         }
         let (insert, skip) = resync(from, to);
         from = from.get(skip..).unwrap_or_default();
@@ -43,6 +49,7 @@ pub(super) fn difference(reference: &[u8], target: &[u8], edits: &mut Vec<Edit>)
         edits.push(Edit { copy, insert, skip });
         cost += 2 + insert + usize::from(insert >= NIBBLE_MAX) + usize::from(skip >= NIBBLE_MAX);
     }
+    cost
 }
 
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
@@ -54,21 +61,42 @@ fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 
 /// How many bytes to put in and to pass over until both sides agree again.
 fn resync(from: &[u8], to: &[u8]) -> (usize, usize) {
+    let inserts = begins(to);
+    let mut skips = begins(from);
+    skips.reverse();
     for apart in 1..=RESYNC_BYTES_MAX {
-        for insert in 0..=apart.min(to.len()) {
-            let skip = apart - insert;
-            let (Some(from), Some(to)) = (from.get(skip..), to.get(insert..)) else { continue };
-            let together = match (from.first_chunk::<RESYNC_BYTES>(), to.first_chunk()) {
-                (Some(from), Some(to)) => from == to,
-                _ => from == to,
-            };
-            if together {
-                return (insert, skip);
-            }
+        let skips = skips.get(RESYNC_BYTES_MAX - apart..).unwrap_or_default();
+        let together = inserts.iter().zip(skips).position(|(to, from)| to == from && *to != NONE);
+        if let Some(insert) = together {
+            return (insert, apart - insert);
         }
     }
     let suffix = from.iter().rev().zip(to.iter().rev()).take_while(|(a, b)| a == b).count();
     (to.len() - suffix, from.len() - suffix)
+}
+
+/// No beginning: it would be behind the end.
+const NONE: u32 = u32::MAX;
+
+/// What must agree, from each of the first places on: so many bytes, or all there are. A number
+/// each, so that to compare two is one step.
+fn begins(bytes: &[u8]) -> [u32; RESYNC_BYTES_MAX + 1] {
+    const SEEN: usize = RESYNC_BYTES_MAX + RESYNC_BYTES + 1;
+    let mut seen = [0; SEEN];
+    let length = bytes.len().min(SEEN);
+    for (seen, byte) in seen.iter_mut().zip(bytes) {
+        *seen = *byte;
+    }
+    let seen = u128::from_le_bytes(seen);
+    std::array::from_fn(|place| {
+        let begin = u32::try_from(seen >> (8 * place) & 0x00ff_ffff).unwrap_or(NONE);
+        match length.checked_sub(place) {
+            Some(RESYNC_BYTES..) => begin,
+            // Fewer bytes are the same only as just as few.
+            Some(left) => begin | (u32::try_from(left).unwrap_or(0) + 1) << 24,
+            None => NONE,
+        }
+    })
 }
 
 /// Writes the edits that make `target`.

@@ -202,7 +202,12 @@ proptest! {
             segment.records().map(|record| spelled(&record, &segment.names)).collect();
 
         sealed.verify(&mut buffer).unwrap();
-        sealed.matches(&segment.names, &segment, &mut buffer).unwrap();
+        let mut visited = BTreeMap::new();
+        let visit = |names: &Names, record: &RawRecord<'_>| {
+            visited.insert(record.position, spelled(record, names));
+        };
+        sealed.verify_against(&segment.names, &segment, &mut buffer, visit).unwrap();
+        prop_assert_eq!(&visited.into_values().collect::<Vec<_>>(), &expected);
         let first = sealed.facts().first_position;
         let place = from.index(expected.len() + 1);
         for place in [0, place] {
@@ -301,18 +306,18 @@ proptest! {
             _ => owned.body.push(1),
         }
         let mut buffer = Buffer::default();
-        let found = sealed.matches(&changed.names, &changed, &mut buffer);
+        let found = sealed.verify_against(&changed.names, &changed, &mut buffer, |_, _| ());
         let position = changed.records[at.index(changed.records.len())].record.position;
         prop_assert!(
             matches!(found, Err(Mismatch::Record { position: it, .. }) if it == position),
             "{:?}", found
         );
         let shortened = segment.shortened();
-        let found = sealed.matches(&segment.names, &shortened, &mut buffer);
+        let found = sealed.verify_against(&segment.names, &shortened, &mut buffer, |_, _| ());
         prop_assert!(matches!(found, Err(Mismatch::Record { .. })), "{:?}", found);
         if !shortened.records.is_empty() {
             let sealed = open(&shortened.seal()).unwrap();
-            let found = sealed.matches(&segment.names, &segment, &mut buffer);
+            let found = sealed.verify_against(&segment.names, &segment, &mut buffer, |_, _| ());
             prop_assert!(matches!(found, Err(Mismatch::Record { .. })), "{:?}", found);
         }
     }

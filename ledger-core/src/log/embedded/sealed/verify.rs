@@ -34,12 +34,57 @@ pub(crate) enum Mismatch {
 impl Sealed {
     /// Checks every byte: digest, sums, order, contiguity, and that no part contradicts another.
     pub(crate) fn verify(&self, buffer: &mut Buffer) -> Result<(), SealedError> {
+        self.verify_each(buffer, |_| Ok(()))
+    }
+
+    /// Checks every byte, and compares with the records it was sealed from, names spelled out. Each
+    /// record is given to `visit`, in the order of the file: one look at it does all of that.
+    pub(crate) fn verify_against(
+        &self,
+        names: &Names,
+        records: &impl Records,
+        buffer: &mut Buffer,
+        mut visit: impl FnMut(&Names, &RawRecord<'_>),
+    ) -> Result<Names, Mismatch> {
+        let own = self.names()?;
+        let numbers = Numbers(NameKind::ALL.map(|kind| numbers(kind, names, &own)));
+        let Facts { first_position, count, .. } = self.footer.facts;
+        let place = |position: u64| usize::try_from(position - first_position).ok();
+        self.verify_each(buffer, |arena| {
+            for found in arena.records() {
+                let position = found.position;
+                let differs = |what| Mismatch::Record { position, what };
+                let record = place(position).and_then(|place| records.get(place));
+                let record = record.ok_or(differs("being there"))?;
+                let translated = numbers.translate(&record).ok_or(differs("a name"))?;
+                if let Some(what) = difference(&translated, &found) {
+                    return Err(differs(what));
+                }
+                visit(&own, &found);
+            }
+            Ok(())
+        })?;
+        // Each position is in the file once, and so many there are.
+        let end = first_position + count;
+        match place(end).and_then(|place| records.get(place)) {
+            None => Ok(own),
+            Some(_) => Err(Mismatch::Record { position: end, what: "being there" }),
+        }
+    }
+
+    /// Checks every byte, and gives each block's records to `visit` behind its own checks.
+    fn verify_each<E: From<SealedError>>(
+        &self,
+        buffer: &mut Buffer,
+        mut visit: impl FnMut(&Arena) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.verify_digest(buffer)?;
         let mut told = Told::by(self)?;
         self.each_block(buffer, |block, arena| {
-            arena.heads.iter().try_for_each(|head| told.meets(self, block, head))
+            arena.heads.iter().try_for_each(|head| told.meets(self, block, head))?;
+            visit(arena)
         })?;
-        told.is_met(self)
+        Ok(told.is_met(self)?)
     }
 
     /// Gives each block's records to `visit`, in the order of the file.
@@ -86,39 +131,6 @@ impl Sealed {
             Ok(())
         } else {
             Err(self.damaged(Part::File, 0, Fault::Digest))
-        }
-    }
-
-    /// Compares with the records it was sealed from, names spelled out. It says nothing about parts
-    /// that a read block by block does not need: that is for [`Sealed::verify`].
-    pub(crate) fn matches(
-        &self,
-        names: &Names,
-        records: &impl Records,
-        buffer: &mut Buffer,
-    ) -> Result<(), Mismatch> {
-        let own = self.names()?;
-        let numbers = Numbers(NameKind::ALL.map(|kind| numbers(kind, names, &own)));
-        let Facts { first_position, count, .. } = self.footer.facts;
-        let place = |position: u64| usize::try_from(position - first_position).ok();
-        self.each_block(buffer, |_, arena| {
-            for found in arena.records() {
-                let position = found.position;
-                let differs = |what| Mismatch::Record { position, what };
-                let record = place(position).and_then(|place| records.get(place));
-                let record = record.ok_or(differs("being there"))?;
-                let translated = numbers.translate(&record).ok_or(differs("a name"))?;
-                if let Some(what) = difference(&translated, &found) {
-                    return Err(differs(what));
-                }
-            }
-            Ok(())
-        })?;
-        // Each position is in the file once, as `verify` says, and so many there are.
-        let end = first_position + count;
-        match place(end).and_then(|place| records.get(place)) {
-            None => Ok(()),
-            Some(_) => Err(Mismatch::Record { position: end, what: "being there" }),
         }
     }
 }

@@ -161,7 +161,8 @@ impl Packer {
                 continue;
             }
             let distance = place + 1 - candidate;
-            let cost = 1 + body::difference(body_of(arena, reference), target, edits);
+            let reference = body_of(arena, reference);
+            let cost = 1 + body::difference(reference, target, cost_min - 1, edits);
             if cost < cost_min {
                 cost_min = cost;
                 chosen = Some(distance);

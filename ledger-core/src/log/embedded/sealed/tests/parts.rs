@@ -29,7 +29,7 @@ proptest! {
     #[test]
     fn the_difference_of_two_bodies_makes_the_one_of_the_other((reference, target) in bodies()) {
         let (mut edits, mut shape, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        let cost = difference(&reference, &target, &mut edits);
+        let cost = difference(&reference, &target, usize::MAX, &mut edits);
         encode(&edits, &target, &mut shape, &mut values);
         prop_assert!(values.len() < cost);
         let mut bytes = reference.clone();
