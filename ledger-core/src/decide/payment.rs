@@ -105,7 +105,7 @@ impl Payment {
         self.received.map(|(amount, at)| (Money::new(amount, self.currency), at))
     }
 
-    /// The first time it failed; nothing where it succeeded, before or after.
+    /// The first time it failed; nothing where it succeeded itself, before or after.
     pub fn failed_since(&self) -> Option<Timestamp> {
         self.first_failed_at.filter(|_| self.received.is_none())
     }
@@ -123,6 +123,11 @@ impl Payment {
     /// Our invoice, where it was known when the payment was booked.
     pub const fn invoice(&self) -> Option<&InvoiceNumber> {
         self.invoice.as_ref()
+    }
+
+    /// Whether it is for this invoice of the gateway, as a whole or with a share of it.
+    pub fn is_for(&self, gateway_invoice: &PaymentRef) -> bool {
+        self.gateway_invoice() == Some(gateway_invoice) || self.shares.contains_key(gateway_invoice)
     }
 
     fn take_share(

@@ -1,15 +1,17 @@
 //! How a tenant stands: good, warned, finally warned, suspended, and good again.
 //!
 //! An invoice is past due when it asks for something and a payment of it failed that never
-//! succeeded. The clock is the first failure of the oldest such invoice; once that is paid, it is
-//! the next one's. Only ticks move a standing, and one may skip stages. From suspended there is one
-//! way, to good, when no invoice is past due.
+//! succeeded. A failure that names no payment stands under the gateway's invoice itself, and is void
+//! once any payment of that succeeded. The clock is the first failure of the oldest such invoice;
+//! once that is paid, it is the next one's. Only ticks move a standing, and one may skip stages.
+//! From suspended there is one way, to good, when no invoice is past due.
 
 use std::collections::BTreeMap;
 
 use super::{Books, EnforcementError, next_settled};
 use crate::billing::InvoiceFold;
 use crate::decide::account::Standing;
+use crate::decide::payment::{Payment, PaymentObject};
 use crate::event::Event;
 use crate::event::enforcement::{FinalWarningGiven, Restored, Suspended, Warned};
 use crate::id::InvoiceNumber;
@@ -60,7 +62,7 @@ pub fn past_due(books: &Books<'_>) -> Option<PastDue> {
     let mut clocks = BTreeMap::<&InvoiceNumber, Timestamp>::new();
     for (object, payment) in books.account.payments().all() {
         let failed = payment.failed_since().zip(books.account.invoice_of(object, payment));
-        if let Some((at, invoice)) = failed {
+        if let Some((at, invoice)) = failed.filter(|(_, it)| !is_void(books, object, payment, it)) {
             let clock = clocks.entry(invoice).or_insert(at);
             *clock = at.min(*clock);
         }
@@ -76,6 +78,25 @@ pub fn past_due(books: &Books<'_>) -> Option<PastDue> {
         }
     }
     oldest.map(|(_, it)| it)
+}
+
+/// Whether a failure that no success of its own voids is void all the same: it is that of a gateway's
+/// invoice, because it named no payment, and a payment of that invoice succeeded. What a person said
+/// a payment is for counts where the gateway does not say it.
+fn is_void(
+    books: &Books<'_>,
+    failed: &PaymentObject,
+    payment: &Payment,
+    invoice: &InvoiceNumber,
+) -> bool {
+    let of = &failed.object;
+    let succeeded = |it: &Payment| {
+        let is_said = it.gateway_invoice().is_none() && it.invoice() == Some(invoice);
+        it.received().is_some() && (it.is_for(of) || is_said)
+    };
+    let mut payments = books.account.payments().all();
+    payment.gateway_invoice() == Some(of)
+        && payments.any(|(object, it)| object.gateway == failed.gateway && succeeded(it))
 }
 
 /// The move that a tick makes, where it makes one. Every payment must be settled before.

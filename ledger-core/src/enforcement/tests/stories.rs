@@ -89,6 +89,60 @@ fn a_failure_is_void_when_the_same_payment_succeeds_in_any_order() {
     }
 }
 
+/// Since 2025 a failure names the gateway's invoice and no payment, and a success comes in two
+/// words: the payment's own, and the one that says which invoice it was for.
+fn since_2025(world: &mut World, id: &str, at: Timestamp) {
+    let object = format!("pi_{id}");
+    world.deliver(&of(&format!("{id}_1"), &object, 7064, at, "", Change::Succeeded), false);
+    let share = of(&format!("{id}_2"), &object, 7064, at, "A-1", Change::SucceededFor);
+    world.deliver(&share, false);
+}
+
+#[test]
+fn a_failure_that_names_no_payment_is_void_once_its_invoice_was_paid() {
+    let failed = of("evt_1", "in_A-1", 7064, day(0), "A-1", FAILED);
+    for is_late in [false, true] {
+        let mut world = World::new();
+        world.issue("A-1", 1, 7064);
+        if !is_late {
+            world.deliver(&failed, false);
+            assert_eq!(world.tick(day(0)), Standing::Warned);
+        }
+        since_2025(&mut world, "evt_2", day(1));
+        if is_late {
+            world.deliver(&failed, false);
+        }
+        assert_eq!((world.tick(day(1)), world.due("A-1")), (Standing::Good, aud(0)));
+        // What went back is owed again, and warns nobody by itself.
+        let back = of("evt_3", "pi_evt_2", 1000, day(60), "", Change::Refunded);
+        world.deliver(&back, false);
+        assert_eq!((world.tick(day(60)), world.due("A-1")), (Standing::Good, aud(1000)));
+    }
+}
+
+#[test]
+fn a_failure_that_names_no_payment_stands_until_its_own_invoice_is_paid() {
+    let mut world = World::new();
+    world.issue("A-1", 1, 7064);
+    world.issue("A-2", 2, 5000);
+    world.deliver(&of("evt_1", "in_A-2", 5000, day(0), "A-2", FAILED), false);
+    since_2025(&mut world, "evt_2", day(1));
+    assert_eq!(world.tick(day(1)), Standing::Warned);
+    // Money of another gateway's invoice of that name pays nothing of it.
+    let mut elsewhere = of("evt_3", "pi_3", 100, day(2), "A-2", Change::Succeeded);
+    elsewhere.gateway = parsed("other");
+    let events = world.account.book(&elsewhere, None).unwrap();
+    world.record(&Stream::Account(tenant()), day(2), events);
+    assert_eq!(world.tick(day(2)), Standing::Warned);
+    // A person says what the gateway does not.
+    world.deliver(&notice("evt_4", "pi_4", 4000, day(3), Change::Succeeded), false);
+    let invoice = Some(parsed("A-2"));
+    let command = PaymentAssigned { object: parsed("pi_4"), tenant: tenant(), invoice };
+    let events = world.suspense.assign(&command, &world.account).unwrap();
+    world.record(&parsed("suspense-stripe"), day(3), events);
+    assert_eq!((world.tick(day(3)), world.due("A-2")), (Standing::Good, aud(1000)));
+}
+
 #[test]
 fn a_late_failure_of_a_paid_invoice_changes_nothing() {
     let mut world = World::new();
