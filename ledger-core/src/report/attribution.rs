@@ -230,7 +230,9 @@ impl<'a> Known<'a> {
             [project] => {
                 let (from, to) = (it.line.starts_at, it.line.ends_at);
                 let owner = |at| project.tenants.at(at).cloned().flatten().map(Owner::Tenant);
-                let stretches = stretches(it, &[(from, to)], project.turns(from, to), owner);
+                let was_owned = project.was_owned_before(from);
+                let turns = project.turns(from, to);
+                let stretches = stretches(it, &[(from, to)], turns, was_owned, owner);
                 (Ground::Project(project.id.clone()), stretches)
             }
             several => {
@@ -323,7 +325,8 @@ impl<'a> Known<'a> {
         let projects = projects.filter_map(|id| self.projects.get(&(provider, id)).copied());
         let projects = projects.collect::<Vec<_>>();
         let turns = resource.turns(&projects, from, to);
-        stretches(it, &live, turns, |at| resource.owner_at(&projects, at))
+        let was_owned = resource.was_owned_before(&projects, from);
+        stretches(it, &live, turns, was_owned, |at| resource.owner_at(&projects, at))
     }
 }
 
@@ -342,12 +345,14 @@ impl Stretch {
     }
 }
 
-/// The longest stretches of one owner within the times given. The time before the first owner is
-/// that owner's: a machine is made before it is linked, and a mark comes after what it marks.
+/// The longest stretches of one owner within the times given. The time before the first owner there
+/// ever was is that owner's: a machine is made before it is linked, and a mark comes after what it
+/// marks. What was somebody's before the line begins has been left by its last owner since.
 fn stretches(
     it: &CostLine,
     live: &[(Timestamp, Timestamp)],
     mut turns: BTreeSet<Timestamp>,
+    was_owned: bool,
     owner_at: impl Fn(Timestamp) -> Option<Owner>,
 ) -> Vec<Stretch> {
     let nobody = || Owner::Nobody(Unowned::NoTenant);
@@ -360,7 +365,8 @@ fn stretches(
         }
         let owner = owner_at(*from).unwrap_or_else(nobody);
         let micros = to.micros_since(*from);
-        let is_unowned_yet = matches!(stretches.as_slice(), [first] if first.owner == nobody());
+        let is_unowned = matches!(stretches.as_slice(), [first] if first.owner == nobody());
+        let is_unowned_yet = is_unowned && !was_owned;
         match stretches.last_mut() {
             Some(last) if last.owner == owner || is_unowned_yet => {
                 last.owner = owner;

@@ -211,6 +211,12 @@ impl Resource {
         let project = projects.iter().find(|it| it.is(&self.id.provider, project))?;
         project.tenants.at(at)?.clone().map(Owner::Tenant)
     }
+
+    /// Whether it was ever anybody's before an instant.
+    pub(super) fn was_owned_before(&self, projects: &[&Project], at: Timestamp) -> bool {
+        let turns = self.turns(projects, Timestamp::MIN, at);
+        turns.into_iter().any(|it| it < at && self.owner_at(projects, it).is_some())
+    }
 }
 
 /// A project at a provider as it was over time.
@@ -237,6 +243,11 @@ impl Project {
         let mut names = self.names.within(from, to).map(Label::as_str);
         super::products::folded(self.id.as_str()) == word
             || names.any(|it| super::products::folded(it) == word)
+    }
+
+    /// Whether it was ever anybody's before an instant.
+    pub(super) fn was_owned_before(&self, at: Timestamp) -> bool {
+        self.tenants.changes().any(|(since, tenant)| since < at && tenant.is_some())
     }
 
     pub(super) fn turns(&self, from: Timestamp, to: Timestamp) -> BTreeSet<Timestamp> {

@@ -62,8 +62,15 @@ fn of_project(it: &Project, at: Timestamp) -> String {
     held(&it.tenants, at).cloned().flatten().map_or("-".to_owned(), |it| it.to_string())
 }
 
-/// Days in a row of one owner; those before the first owner are its too.
-fn runs(owners: Vec<String>) -> Vec<(String, i128)> {
+/// The half days of the past before a line, as far back as anything was drawn.
+fn past(books: &Books, it: &CostLine) -> Vec<Timestamp> {
+    let begin = books.period.starts_at().plus_seconds(-60 * 43_200).unwrap();
+    let days = half_days(begin, it.line.starts_at).into_iter();
+    days.filter(|at| *at < it.line.starts_at).collect()
+}
+
+/// Days in a row of one owner; those before the first owner of all time are its too.
+fn runs(before: &[String], owners: Vec<String>) -> Vec<(String, i128)> {
     let mut runs: Vec<(String, i128)> = Vec::new();
     for owner in owners {
         match runs.last_mut() {
@@ -71,7 +78,8 @@ fn runs(owners: Vec<String>) -> Vec<(String, i128)> {
             _ => runs.push((owner, 1)),
         }
     }
-    if runs.len() > 1 && runs[0].0 == "-" {
+    let was_owned = before.iter().any(|it| it != "-");
+    if runs.len() > 1 && runs[0].0 == "-" && !was_owned {
         let before = runs.remove(0).1;
         runs[0].1 += before;
     }
@@ -171,7 +179,10 @@ pub(super) fn owners(books: &Books, it: &CostLine) -> Vec<(String, Big)> {
     let of_resource = |of: &Resource| {
         let alive = days.iter().filter(|at| lives(of, **at)).copied().collect::<Vec<_>>();
         let days = if alive.is_empty() { days.clone() } else { alive };
-        runs(days.into_iter().map(|at| owner(books, of, at)).collect())
+        let of_days = |days: &[Timestamp]| {
+            days.iter().map(|at| owner(books, of, *at)).collect::<Vec<_>>()
+        };
+        runs(&of_days(&past(books, it)), of_days(&days))
     };
     let by_id = |id: &ResourceId| books.resources.iter().find(|it| it.id == *id);
     let runs = match said(books, it) {
@@ -199,7 +210,12 @@ fn in_project(books: &Books, it: &CostLine, days: &[Timestamp]) -> Vec<(String, 
     };
     let named = books.projects.iter().filter(is_named).collect::<Vec<_>>();
     match *named {
-        [of] => runs(days.iter().map(|at| of_project(of, *at)).collect()),
+        [of] => {
+            let of_days = |days: &[Timestamp]| {
+                days.iter().map(|at| of_project(of, *at)).collect::<Vec<_>>()
+            };
+            runs(&of_days(&past(books, it)), of_days(days))
+        }
         _ => vec![("-".to_owned(), 1)],
     }
 }

@@ -121,6 +121,57 @@ fn time_before_the_first_owner_is_that_owners_and_time_after_the_last_is_nobodys
 }
 
 #[test]
+fn time_between_two_owners_is_nobodys_even_where_a_line_begins_in_it() {
+    let mut world = one_line("web-1 (s-1vcpu-1gb)");
+    world.resources.push(droplet("7", "web-1"));
+    world.resources[0].links = vec![
+        linked("acme.shop", "2026-03-05", Some("2026-03-20")),
+        linked("globex.app", "2026-04-11", None),
+    ];
+    // Ten days of thirty.
+    check(&world, &["NoTenant 2.00", "globex.app 4.00"]);
+    // Nobody had it before the line: it is its first owner's from the beginning.
+    let former = world.resources[0].links.remove(0);
+    check(&world, &["globex.app 6.00"]);
+    // Whoever had it may have had it by a mark or by its project.
+    world.resources[0].tenants =
+        Timeline::new([(at("2026-03-05"), Some(parsed("acme"))), (at("2026-03-06"), None)]);
+    check(&world, &["NoTenant 2.00", "globex.app 4.00"]);
+    world.resources[0].tenants = Timeline::default();
+    world.resources[0].projects = Timeline::new([(at("2026-03-01"), Some(parsed("p1")))]);
+    world.projects.push(project("p1", "Acme Prod", "acme"));
+    let held = [(at("2026-02-01"), Some(parsed("acme"))), (at("2026-03-15"), None)];
+    world.projects[0].tenants = Timeline::new(held);
+    check(&world, &["NoTenant 2.00", "globex.app 4.00"]);
+    // It came into the project when that was nobody's any more.
+    world.resources[0].projects = Timeline::new([(at("2026-03-16"), Some(parsed("p1")))]);
+    check(&world, &["globex.app 6.00"]);
+    // Until the very beginning of the line is before it.
+    world.resources[0].links.insert(0, Linked { during: to_april(former.during), ..former });
+    check(&world, &["NoTenant 2.00", "globex.app 4.00"]);
+}
+
+fn to_april(during: Interval) -> Interval {
+    Interval::between(during.starts_at, at("2026-04-01"))
+}
+
+#[test]
+fn a_project_without_a_tenant_between_two_is_nobodys() {
+    let mut world = one_line("anything");
+    world.lines[0].line.project = Some(parsed("p1"));
+    world.projects.push(project("p1", "Shared", "acme"));
+    let tenants = [
+        (at("2026-01-01"), Some(parsed("acme"))),
+        (at("2026-03-20"), None),
+        (at("2026-04-11"), Some(parsed("globex"))),
+    ];
+    world.projects[0].tenants = Timeline::new(tenants.clone());
+    check(&world, &["NoTenant 2.00", "globex 4.00"]);
+    world.projects[0].tenants = Timeline::new(tenants.into_iter().skip(1));
+    check(&world, &["globex 6.00"]);
+}
+
+#[test]
 fn a_project_that_changes_hands_within_a_line_splits_it() {
     let mut world = one_line("anything");
     world.lines[0].line.project = Some(parsed("P1"));
