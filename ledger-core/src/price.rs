@@ -28,7 +28,7 @@ pub use facts::{
 pub use ladder::{tier_at, tier_for};
 pub use model::charge;
 pub use quote::{HOURS_A_MONTH, Quote, QuoteError, QuotedResource, quote, quote_resources};
-pub use run::{bound_on, charged_on, prorate};
+pub use run::{attached_on, bound_on, charged_on, prorate};
 pub use subject::resource_price_of;
 
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 //!
 //! Each is a pure function of plain facts: lines of documents, lines of bills, resources and
 //! deployments as they were. Nothing here reads a stream or keeps a state between two questions;
-//! the only folds are of the catalog's rates and products and of a provider's balance, which no
-//! other rule needs. Only margin and leaks convert, and every figure they show is rounded once.
+//! the only folds are of the catalog's rates and products, of a provider's balance and of a tenant's
+//! former slots, which no other rule needs. Only margin and leaks convert, and every figure they show is rounded once.
 
 mod accrual;
 mod attribution;
@@ -16,6 +16,7 @@ mod products;
 mod rates;
 mod resource;
 mod revenue;
+mod slots;
 mod table;
 
 pub use accrual::{Accrual, accrual, projected_facts};
@@ -31,6 +32,7 @@ pub use products::{Mapping, Products};
 pub use rates::{Pair, Rates};
 pub use resource::{Interval, Linked, Project, Resource, Timeline};
 pub use revenue::{Earned, earned, earned_in, expected};
+pub use slots::{Slot, Slots};
 pub use table::{Cell, Column};
 
 use crate::money::{ExactError, MoneyError};

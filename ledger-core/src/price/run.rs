@@ -59,10 +59,7 @@ impl<'a> Run<'a> {
         facts: &Facts,
         attached: &Attached,
     ) -> Result<(Step, u8), PriceError> {
-        let holds = |day: Day| {
-            let end = cutoff(day, facts.until);
-            attached.attached_at <= end && attached.detached_at.is_none_or(|it| it > end)
-        };
+        let holds = |day: Day| attached_on(attached, day, facts.until);
         let days = self.charged.iter().filter(|(day, _)| holds(*day)).copied().collect::<Vec<_>>();
         let count = u8::try_from(days.len()).expect("a run has at most the days of a month");
         Ok((share(facts, "days attached and charged", &days, attached.from.clone())?, count))
@@ -124,6 +121,12 @@ pub fn charged_on(it: &Deployment, day: Day, until: Timestamp) -> Option<&Charge
     let end = cutoff(day, until);
     let is_bound = bound_on(it, day, until).is_some();
     standing(&it.charged, |it| it.at, end).filter(|it| it.is_charged && is_bound)
+}
+
+/// Whether an addon is attached on a day, priced at an instant.
+pub fn attached_on(it: &Attached, day: Day, until: Timestamp) -> bool {
+    let end = cutoff(day, until);
+    it.attached_at <= end && it.detached_at.is_none_or(|it| it > end)
 }
 
 /// The runs of a deployment in a period, in order. Without a deployment there is one, of all days.

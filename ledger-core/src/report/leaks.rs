@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ReportError;
 use super::attribution::{Attributed, Ground, Owner, Part, Unowned};
 use super::cost::LineId;
-use super::products::Products;
+use super::products::{Products, folded};
 use super::rates::Rates;
 use super::resource::{Project, Resource};
 use super::revenue::Earned;
+use super::slots::Slot;
 use super::table::{Cell, Column, Conversion, Sums};
 use crate::id::{DeploymentId, DeploymentSlug, ResourceId, ResourceKind, TenantId};
 use crate::log::Revision;
@@ -65,14 +66,16 @@ pub struct Metered {
     pub resource_prices: Vec<EffectivePrice>,
     /// What of it nothing prices.
     pub unpriced: Vec<Unpriced>,
+    /// The slots of bought plans that it took, whenever.
+    pub slots: Vec<Slot>,
 }
 
 impl Metered {
     /// A tenant as the facts of its period have it.
-    pub fn of(tenant: TenantId, facts: Facts) -> Result<Self, PriceError> {
+    pub fn of(tenant: TenantId, facts: Facts, slots: Vec<Slot>) -> Result<Self, PriceError> {
         let unpriced = price::price(&facts)?.unpriced;
         let Facts { currency, resource_prices, deployments, usage, .. } = facts;
-        Ok(Self { tenant, deployments, usage, currency, resource_prices, unpriced })
+        Ok(Self { tenant, deployments, usage, currency, resource_prices, unpriced, slots })
     }
 }
 
@@ -251,6 +254,8 @@ struct Known<'a> {
     deployments: BTreeMap<DeploymentId, &'a Deployment>,
     by_resource: BTreeMap<&'a ResourceId, Vec<&'a Attributed>>,
     linked: BTreeMap<&'a DeploymentId, Vec<&'a Resource>>,
+    /// By what they are called, in whatever case.
+    slots: BTreeMap<String, Vec<(&'a TenantId, &'a Slot)>>,
 }
 
 impl<'a> Known<'a> {
@@ -273,8 +278,15 @@ impl<'a> Known<'a> {
             };
             it.deployments.iter().map(move |it| (id(&it.slug), it))
         };
+        let mut slots = BTreeMap::<_, Vec<_>>::new();
+        for of in facts.metered {
+            for it in &of.slots {
+                slots.entry(folded(it.name.as_str())).or_default().push((&of.tenant, it));
+            }
+        }
         Self {
             facts,
+            slots,
             ends_at: facts.until.min(facts.period.ends_at()),
             deployments: facts.metered.iter().flat_map(of_tenant).collect(),
             by_resource,

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::attribution::Owner;
 use crate::id::{DeploymentId, Label, Provider, ProviderRef, ResourceId, ResourceKind, TenantId};
 use crate::log::Revision;
@@ -13,7 +15,7 @@ use crate::stream::Stream;
 use crate::time::Timestamp;
 
 /// From an instant on, until another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Interval {
     /// From when.
     pub starts_at: Timestamp,

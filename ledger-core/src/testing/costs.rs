@@ -23,7 +23,7 @@ use crate::money::{Currency, Exact, ExchangeRate, Money};
 use crate::price;
 use crate::report::{
     ByHand, CostLine, Earned, Interval, LineId, Linked, Mapping, Metered, Products, Project, Rates,
-    Resource, Timeline,
+    Resource, Slot, Timeline,
 };
 use crate::time::{BillingPeriod, Day, Timestamp};
 
@@ -295,15 +295,36 @@ pub fn books() -> impl Strategy<Value = Books> {
     period.prop_flat_map(books_of)
 }
 
+/// A slot taken for a deployment, or for a resource by its name or its id.
+fn slot(period: BillingPeriod) -> impl Strategy<Value = Slot> {
+    let name = word(&["shop", "blog", "web-1", "db", "digitalocean.r1"]);
+    (name, interval(period), any::<bool>()).prop_map(|(name, during, is_released)| Slot {
+        name,
+        during,
+        allocated_by: Revision::new(1),
+        released_by: is_released.then(|| Revision::new(2)),
+    })
+}
+
 /// What a reseller could hold of a month.
 pub fn running_books() -> impl Strategy<Value = Books> {
     (facts::facts(), tenant()).prop_flat_map(|(facts, tenant)| {
         let unpriced = price::price(&facts).map_or_else(|_| Vec::new(), |it| it.unpriced);
         let period = facts.period;
         let price::Facts { currency, resource_prices, deployments, usage, .. } = facts;
-        let metered =
-            vec![Metered { tenant, deployments, usage, currency, resource_prices, unpriced }];
-        books_of(period).prop_map(move |books| Books { metered: metered.clone(), ..books })
+        let metered = Metered {
+            tenant,
+            deployments,
+            usage,
+            currency,
+            resource_prices,
+            unpriced,
+            slots: Vec::new(),
+        };
+        (books_of(period), vec(slot(period), 0..3)).prop_map(move |(books, slots)| {
+            let metered = vec![Metered { slots, ..metered.clone() }];
+            Books { metered, ..books }
+        })
     })
 }
 

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::{Extent, Found, Known, Seen, Subject, Sums, is_unknown, last_of};
+use crate::catalog::canonical_kind;
 use crate::event::invoice::LineKind;
 use crate::id::DeploymentId;
 use crate::money::{Ratio, Unrounded};
-use crate::price::{Deployment, charged_on};
+use crate::price::{Attached, Deployment, attached_on, charged_on};
 use crate::report::ReportError;
+use crate::report::resource::Resource;
+use crate::report::revenue::Earned;
 use crate::time::{Day, Timestamp};
 
 /// Deployments that are charged on days when no resource linked to them lives.
@@ -28,23 +31,28 @@ pub(super) fn not_running(known: &Known<'_>) -> Result<Vec<Found>, ReportError> 
             subject: Subject::Deployment(id.clone()),
             extent: Extent::Days(u8::try_from(idle.len()).expect("a month has few days")),
             first: idle_by(known, id, deployment, *first),
-            money: charged_for(known, id, &charged, &idle)?,
+            money: charged_for(known, (id, deployment), &charged, &idle)?,
         });
     }
     Ok(found)
 }
 
-/// Whether a resource linked to a deployment lives at some instant of a day.
+/// Whether a resource linked to a deployment lives at some instant of a day. The day that begins as
+/// it is looked at has that one instant.
 fn runs_on(known: &Known<'_>, id: &DeploymentId, day: Day) -> bool {
     let (from, to) = (day.starts_at(), day.ends_at().unwrap_or(Timestamp::MAX).min(known.ends_at));
-    let linked = known.linked.get(id).into_iter().flatten();
-    linked.into_iter().any(|resource| {
+    let is_linked = |resource: &Resource, at| {
+        resource.link_at(at).is_some_and(|it| it.deployment == *id)
+    };
+    let mut linked = known.linked.get(id).into_iter().flatten();
+    if to <= from {
+        return linked.any(|it| it.lives_within(from, from) && is_linked(it, from));
+    }
+    linked.any(|resource| {
         let live = resource.live_within(from, to);
         live.into_iter().any(|(from, to)| {
             let turns = resource.turns(&[], from, to);
-            turns
-                .into_iter()
-                .any(|at| at < to && resource.link_at(at).is_some_and(|it| it.deployment == *id))
+            turns.into_iter().any(|at| at < to && is_linked(resource, at))
         })
     })
 }
@@ -52,7 +60,7 @@ fn runs_on(known: &Known<'_>, id: &DeploymentId, day: Day) -> bool {
 /// What was charged for some days: of each recurring line its part of the charged days it is for.
 fn charged_for(
     known: &Known<'_>,
-    id: &DeploymentId,
+    (id, deployment): (&DeploymentId, &Deployment),
     charged: &BTreeSet<Day>,
     idle: &BTreeSet<Day>,
 ) -> Result<Option<Sums>, ReportError> {
@@ -65,17 +73,47 @@ fn charged_for(
             continue;
         }
         let within = |days: &BTreeSet<Day>| {
-            let count = days.iter().filter(|day| it.starts_on <= **day && **day < it.ends_on);
-            i64::try_from(count.count()).expect("a month has few days")
+            let days = days.iter().filter(|day| it.starts_on <= **day && **day < it.ends_on);
+            days.copied().collect::<Vec<_>>()
         };
         let sums = sums.get_or_insert_default();
         let (idle, all) = (within(idle), within(charged));
-        if all > 0 {
-            let part = Ratio::new(idle.into(), all.into())?;
-            sums.add(Unrounded::from(it.amount).checked_mul(part)?)?;
+        let (mut part, mut whole) = (count(&idle), count(&all));
+        if it.line == LineKind::Addon {
+            let attached = |days: &[Day]| attached_for(known, deployment, it, days);
+            let of_addons = (attached(&idle)?, attached(&all)?);
+            // What the deployment does not know of is as the days of its run.
+            if !of_addons.1.is_zero() {
+                (part, whole) = of_addons;
+            }
+        }
+        if !whole.is_zero() {
+            sums.add(Unrounded::from(it.amount).checked_mul(part.checked_div(whole)?)?)?;
         }
     }
     Ok(sums)
+}
+
+fn count(days: &[Day]) -> Ratio {
+    Ratio::whole(i64::try_from(days.len()).expect("a month has few days"))
+}
+
+/// What the addons of a line's kind come to on some days: of each its price for every day that it
+/// is attached. A line does not say which attachment it is for; those of a kind sum to the same.
+fn attached_for(
+    known: &Known<'_>,
+    deployment: &Deployment,
+    line: &Earned,
+    days: &[Day],
+) -> Result<Ratio, ReportError> {
+    let is_of = |it: &&Attached| Some(canonical_kind(&it.kind)) == line.kind;
+    let mut sum = Ratio::ZERO;
+    for it in deployment.attached.iter().filter(is_of) {
+        let held = days.iter().copied().filter(|day| attached_on(it, *day, known.facts.until));
+        let held = count(&held.collect::<Vec<_>>());
+        sum = sum.checked_add(Ratio::from(it.price.amount()).checked_mul(held)?)?;
+    }
+    Ok(sum)
 }
 
 /// What made a charged deployment idle: the last link or life that ended before the day, else what

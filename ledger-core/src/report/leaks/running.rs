@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Attributed, Extent, Found, Known, Metered, Seen, Subject, Sums, last_of};
-use crate::id::DeploymentId;
+use super::{
+    Attributed, Extent, Found, Known, Metered, Owner, Seen, Slot, Subject, Sums, folded, last_of,
+};
+use crate::id::{DeploymentId, TenantId};
 use crate::money::{Exact, Money, Ratio, Unrounded, allocate};
 use crate::price::{Charged, Usage, bound_on, charged_on, resource_price_of};
 use crate::report::ReportError;
@@ -18,14 +20,18 @@ struct Piece<'a> {
     to: Timestamp,
     link: Option<&'a Linked>,
     charged: Option<&'a Charged>,
+    /// The last slot that was taken for it by then, and whose.
+    slot: Option<(&'a TenantId, &'a Slot)>,
     /// Whether no plan charges it and its usage is billed by itself.
     is_sold_by_usage: bool,
     is_internal: bool,
 }
 
 impl Piece<'_> {
-    const fn leaks(&self) -> bool {
-        self.charged.is_none() && !self.is_sold_by_usage && !self.is_internal
+    fn leaks(&self) -> bool {
+        let is_in_slot = self.slot.is_some_and(|(_, it)| it.during.contains(self.from));
+        let is_paid = self.charged.is_some() || is_in_slot || self.is_sold_by_usage;
+        !is_paid && !self.is_internal
     }
 
     const fn micros(&self) -> i64 {
@@ -83,8 +89,14 @@ fn cost_of(costs: &[&Attributed], pieces: &[Piece<'_>]) -> Result<Sums, ReportEr
     Ok(sums)
 }
 
-/// What made a piece unbilled: the deployment's end, the unlinking, or that it began to live.
+/// What made a piece unbilled: the end of its slot, the deployment's end, the unlinking, or that it
+/// began to live. Of several ends the last.
 fn unbilled_by(known: &Known<'_>, resource: &Resource, piece: &Piece<'_>) -> Option<Seen> {
+    let lapsed = piece.slot.map(|(tenant, slot)| {
+        let stream = crate::stream::Stream::Account(tenant.clone());
+        (slot.during.end(), Seen { stream, revision: slot.ended_by() })
+    });
+    let lapsed_since = |at: Timestamp| lapsed.clone().filter(|it| at <= it.0).map(|it| it.1);
     let of = |id: &DeploymentId, revision| Seen {
         stream: crate::stream::Stream::Deployment(id.tenant.clone(), id.slug.clone()),
         revision,
@@ -95,14 +107,16 @@ fn unbilled_by(known: &Known<'_>, resource: &Resource, piece: &Piece<'_>) -> Opt
         let until = piece.from.day().ends_at().unwrap_or(Timestamp::MAX);
         let ended = changes.filter(|it| it.at < until && !it.is_charged).max_by_key(|it| it.at);
         let ended = ended.filter(|it| it.at >= link.during.starts_at);
-        return ended
-            .and_then(|it| last_of(&it.from))
+        let since = ended.map_or(Timestamp::MIN, |it| it.at);
+        return lapsed_since(since)
+            .or_else(|| last_of(&ended?.from))
             .or_else(|| Some(of(&link.deployment, link.linked_by)));
     }
     let over = resource.links.iter().filter(|it| it.during.end() <= piece.from);
     let unlinked = over.max_by_key(|it| it.during.end());
+    let since = unlinked.map_or(Timestamp::MIN, |it| it.during.end());
     let unlinked = unlinked.and_then(|it| Some(of(&it.deployment, it.unlinked_by?)));
-    unlinked.or_else(|| Some(Seen { stream: resource.stream(), revision: resource.first_seen }))
+    lapsed_since(since).or(unlinked).or_else(|| Some(Seen { stream: resource.stream(), revision: resource.first_seen }))
 }
 
 /// Resources sold with a charged deployment of which nothing they yield was metered.
@@ -180,7 +194,36 @@ fn sold_by_usage_since(
     used.filter(is_priced).map(|(_, it)| it.at.day()).min()
 }
 
-/// A resource's life within the period, cut where a day, a link or an owner ends.
+/// The slots that are called as a resource or a deployment it was linked to ever was.
+fn slots_named<'a>(known: &Known<'a>, resource: &Resource) -> Vec<(&'a TenantId, &'a Slot)> {
+    let slugs = resource.links.iter().map(|it| folded(it.deployment.slug.as_str()));
+    let names = resource.names.values().map(|it| folded(it.as_str()));
+    let id = folded(&resource.id.to_string());
+    let words = slugs.chain(names).chain([id]).collect::<BTreeSet<_>>();
+    words.iter().filter_map(|it| known.slots.get(it)).flatten().copied().collect()
+}
+
+/// The slot that was last taken for a resource at an instant: a slot of its owner that is called as
+/// its deployment, as itself, or by its id. One that holds is before one that is over.
+fn slot_at<'a>(
+    slots: &[(&'a TenantId, &'a Slot)],
+    resource: &Resource,
+    owner: Option<&Owner>,
+    at: Timestamp,
+) -> Option<(&'a TenantId, &'a Slot)> {
+    let tenant = owner.and_then(Owner::tenant)?;
+    let slug = owner.and_then(Owner::deployment).map(|it| folded(it.slug.as_str()));
+    let name = resource.names.within(at, at).next().map(|it| folded(it.as_str()));
+    let words = [slug, name, Some(folded(&resource.id.to_string()))];
+    let is_of = |(of, slot): &&(&TenantId, &Slot)| {
+        let word = folded(slot.name.as_str());
+        *of == tenant && slot.during.starts_at <= at && words.iter().flatten().any(|it| *it == word)
+    };
+    let of = slots.iter().filter(is_of).copied();
+    of.max_by_key(|(_, it)| (it.during.contains(at), it.during.end(), it.allocated_by))
+}
+
+/// A resource's life within the period, cut where a day, a link, a slot or an owner ends.
 fn pieces<'a>(known: &Known<'a>, resource: &'a Resource) -> Vec<Piece<'a>> {
     let facts = known.facts;
     let projects = facts.projects.iter().collect::<Vec<_>>();
@@ -189,22 +232,29 @@ fn pieces<'a>(known: &Known<'a>, resource: &'a Resource) -> Vec<Piece<'a>> {
     let linked = resource.links.iter().map(|it| &it.deployment);
     let sold_since = linked.filter_map(|it| Some((it, sold_by_usage_since(known, resource, it)?)));
     let sold_since = sold_since.collect::<BTreeMap<_, _>>();
+    let slots = slots_named(known, resource);
     for (from, to) in resource.live_within(begins_at, ends_at) {
         let days = facts.period.each_day().map(Day::starts_at).filter(|it| from < *it && *it < to);
         let turns = resource.turns(&projects, from, to);
-        let turns = turns.into_iter().chain(days).collect::<BTreeSet<_>>();
+        let ends = slots.iter().flat_map(|(_, it)| [it.during.starts_at, it.during.end()]);
+        let renamed = resource.names.changes().map(|it| it.0);
+        let more = ends.chain(renamed).filter(|it| from < *it && *it < to);
+        let turns = turns.into_iter().chain(days).chain(more).collect::<BTreeSet<_>>();
         for (from, to) in turns.iter().zip(turns.iter().skip(1)) {
             let link = resource.link_at(*from);
             let deployment = link.and_then(|it| known.deployments.get(&it.deployment).copied());
             let charged = deployment.and_then(|it| charged_on(it, from.day(), facts.until));
             let has_plan =
                 deployment.is_some_and(|it| bound_on(it, from.day(), facts.until).is_some());
-            let since = link.and_then(|it| sold_since.get(&it.deployment));
-            let is_sold_by_usage = !has_plan && since.is_some_and(|it| *it <= from.day());
             let owner = resource.owner_at(&projects, *from);
             let is_internal = known.is_internal(owner.as_ref());
+            let slot = slot_at(&slots, resource, owner.as_ref(), *from);
+            let since = link.and_then(|it| sold_since.get(&it.deployment));
+            // What a plan or a slot paid for is not sold by its usage alone.
+            let has_usage = since.is_some_and(|it| *it <= from.day());
+            let is_sold_by_usage = has_usage && !has_plan && slot.is_none();
             let (from, to) = (*from, *to);
-            pieces.push(Piece { from, to, link, charged, is_sold_by_usage, is_internal });
+            pieces.push(Piece { from, to, link, charged, slot, is_sold_by_usage, is_internal });
         }
     }
     pieces

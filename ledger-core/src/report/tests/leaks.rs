@@ -60,6 +60,7 @@ impl Market {
             currency: Currency::AUD,
             resource_prices: Vec::new(),
             unpriced: Vec::new(),
+            slots: Vec::new(),
         };
         let mut world = World::new();
         let mut web = droplet("7", "web-1");
@@ -205,6 +206,99 @@ fn what_no_plan_charges_and_its_own_usage_bills_does_not_leak() {
     market.check(&[&leak("240", "10.00", "5")]);
 }
 
+/// A slot of Acme's, taken when the day begins and released or lapsed as another does.
+fn slot(name: &str, from: &str, to: &str, released_by: Option<u64>) -> Slot {
+    Slot {
+        name: parsed(name),
+        during: Interval::between(at(from), at(to)),
+        allocated_by: Revision::new(7),
+        released_by: released_by.map(Revision::new),
+    }
+}
+
+/// A machine on a deployment without a plan.
+fn machine() -> Market {
+    let mut market = Market::new();
+    market.metered[0].deployments[0].bound.clear();
+    market.metered[0].deployments[0].charged.clear();
+    market.metered[0].usage.clear();
+    market
+}
+
+#[test]
+fn what_a_slot_pays_for_leaks_nothing_until_it_is_released_or_lapses() {
+    let mut market = machine();
+    let leak = |hours: &str, money: &str, by: &str| {
+        format!("running_unbilled digitalocean.7 {hours}h {money} {by}")
+    };
+    market.check(&[&leak("720", "30.00", "deployment-acme.shop/2")]);
+    // It lapses: what allocated it says when. Thirty days of which one is paid for, and ten hours.
+    let lapses = "2026-04-02T10:00:00Z";
+    market.metered[0].slots = vec![slot("shop", "2026-03-03", lapses, None)];
+    market.check(&[&leak("686", "28.58", "account-acme/7")]);
+    market.metered[0].slots = vec![slot("shop", "2026-03-03", "2026-04-16", Some(9))];
+    market.check(&[&leak("360", "15.00", "account-acme/9")]);
+    market.metered[0].slots = vec![slot("shop", "2026-03-03", "2026-05-02", None)];
+    market.check(&[]);
+    // Taken again, and for a while nobody paid.
+    market.metered[0].slots = vec![
+        slot("shop", "2026-03-03", "2026-04-11", None),
+        slot("shop", "2026-04-16", "2026-05-16", None),
+    ];
+    market.check(&[&leak("120", "5.00", "account-acme/7")]);
+    // Before there was one it was unbilled by its link.
+    market.metered[0].slots = vec![slot("shop", "2026-04-16", "2026-05-16", None)];
+    market.check(&[&leak("360", "15.00", "deployment-acme.shop/2")]);
+}
+
+#[test]
+fn a_slot_is_its_deployments_or_its_machines_by_name_or_id_and_its_tenants_only() {
+    let mut market = machine();
+    let paid_by = |market: &mut Market, name: &str, is_paid: bool| {
+        market.metered[0].slots = vec![slot(name, "2026-03-03", "2026-06-01", None)];
+        let leak = "running_unbilled digitalocean.7 720h 30.00 deployment-acme.shop/2";
+        market.check(if is_paid { &[] } else { std::slice::from_ref(&leak) });
+    };
+    for name in ["shop", "WEB-1", "digitalocean.7"] {
+        paid_by(&mut market, name, true);
+    }
+    for name in ["blog", "web-2", "digitalocean.8", "acme.shop"] {
+        paid_by(&mut market, name, false);
+    }
+    // A name counts while it is held.
+    let names = [(at("2026-03-01"), parsed("web-1")), (at("2026-04-16"), parsed("other"))];
+    market.world.resources[0].names = Timeline::new(names);
+    market.metered[0].slots = vec![slot("web-1", "2026-03-03", "2026-06-01", None)];
+    market.check(&["running_unbilled digitalocean.7 360h 15.00 deployment-acme.shop/2"]);
+    market.metered[0].slots = vec![slot("shop", "2026-03-03", "2026-06-01", None)];
+    market.check(&[]);
+    market.metered[0].tenant = parsed("globex");
+    market.check(&["running_unbilled digitalocean.7 720h 30.00 deployment-acme.shop/2"]);
+}
+
+#[test]
+fn a_machine_that_outlives_its_slot_leaks_whatever_its_hours_are_billed() {
+    let mut market = machine();
+    let json = r#"{"kind": "droplet_hours", "unit": "hour", "price": "0.05", "currency": "AUD"}"#;
+    market.metered[0].resource_prices.push(EffectivePrice {
+        at: at("2026-01-01"),
+        price: Arc::new(crate::json::from_str(json).unwrap()),
+        from: source("catalog", 3),
+    });
+    let days = parsed::<BillingPeriod>("2026-04").each_day();
+    let daily = days.map(|it| usage("droplet_hours", &it.to_string(), Some("shop"), "24"));
+    market.metered[0].usage = daily.collect();
+    market.check(&[]);
+    market.metered[0].slots = vec![slot("shop", "2026-04-11", "2026-04-21", None)];
+    market.check(&["running_unbilled digitalocean.7 240h 10.00 account-acme/7"]);
+    // Without a link it is a tenant's by its mark.
+    market.metered[0].usage.clear();
+    market.world.resources[0].links.clear();
+    market.world.resources[0].tenants = Timeline::new([(at("2026-03-01"), Some(parsed("acme")))]);
+    market.metered[0].slots = vec![slot("web-1", "2026-03-11", "2026-04-21", None)];
+    market.check(&["running_unbilled digitalocean.7 240h 10.00 account-acme/7"]);
+}
+
 #[test]
 fn an_internal_tenant_leaks_nothing() {
     let mut market = Market::new();
@@ -229,6 +323,57 @@ fn what_is_charged_and_does_not_run_leaks_what_was_charged_for_those_days() {
     market.check(&["billed_not_running acme.shop 30d 50.00 deployment-acme.shop/1"]);
     market.world.earned.clear();
     market.check(&["billed_not_running acme.shop 30d ? deployment-acme.shop/1"]);
+}
+
+#[test]
+fn a_day_that_only_begins_runs_where_its_first_instant_does() {
+    let mut market = Market::new();
+    market.until = at("2026-04-18");
+    market.world.lines[0].line.ends_at = market.until;
+    market.check(&[]);
+    // Gone at that very instant; the charge is that of eighteen days.
+    market.world.resources[0].live = vec![Interval::between(at("2026-03-01"), market.until)];
+    market.check(&["billed_not_running acme.shop 1d 2.78 deployment-acme.shop/1"]);
+    market.world.resources[0].live = vec![Interval { starts_at: market.until, ends_at: None }];
+    market.world.lines.clear();
+    market.check(&["billed_not_running acme.shop 17d 47.22 deployment-acme.shop/1"]);
+}
+
+#[test]
+fn an_idle_addon_leaks_what_its_own_days_cost() {
+    let mut market = Market::new();
+    let mut storage = invoice_line(LineKind::Addon, "2.50", Some("shop"));
+    storage.resource_kind = Some(parsed("spaces_gb_month"));
+    let lines = vec![invoice_line(LineKind::PlanBase, "50.00", Some("shop")), storage];
+    market.world.earned = earned(&parsed("acme"), &document(lines, "0")).unwrap();
+    let attached = |from: &str, to: Option<&str>, price: &str| crate::price::Attached {
+        addon: parsed("storage_50gb"),
+        name: parsed("Storage 50 GB"),
+        kind: parsed("spaces_gb_month"),
+        quantity: parsed("50"),
+        price: aud(price),
+        attached_at: at(from),
+        detached_at: to.map(at),
+        from: source("deployment-acme.shop", 4),
+    };
+    market.metered[0].deployments[0].attached = vec![attached("2026-04-21", None, "7.50")];
+    // It ran from the 21st on: of the addon, not a day was idle.
+    market.world.resources[0].live = vec![Interval { starts_at: at("2026-04-21"), ends_at: None }];
+    market.check(&["billed_not_running acme.shop 20d 33.33 deployment-acme.shop/1"]);
+    // It ran until then: 16.67 of Studio, and all of the addon.
+    market.world.resources[0].live = vec![Interval::between(at("2026-03-01"), at("2026-04-21"))];
+    market.check(&["billed_not_running acme.shop 10d 19.17 deployment-acme.shop/1"]);
+    // Two of a kind are told apart by their prices: 30.00 for 1-10 April is 10.00, not idle.
+    market.metered[0].deployments[0].attached.push(attached(
+        "2026-04-01",
+        Some("2026-04-11"),
+        "30.00",
+    ));
+    market.world.earned[1].amount = aud("12.50");
+    market.check(&["billed_not_running acme.shop 10d 19.17 deployment-acme.shop/1"]);
+    // An addon that the deployment does not know of leaks as the days of its run do.
+    market.metered[0].deployments[0].attached.clear();
+    market.check(&["billed_not_running acme.shop 10d 20.83 deployment-acme.shop/1"]);
 }
 
 #[test]
