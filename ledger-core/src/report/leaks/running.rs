@@ -107,7 +107,7 @@ fn unbilled_by(known: &Known<'_>, resource: &Resource, piece: &Piece<'_>) -> Opt
         let until = piece.from.day().ends_at().unwrap_or(Timestamp::MAX);
         let ended = changes.filter(|it| it.at < until && !it.is_charged).max_by_key(|it| it.at);
         let ended = ended.filter(|it| it.at >= link.during.starts_at);
-        let since = ended.map_or(Timestamp::MIN, |it| it.at);
+        let since = ended.map_or(link.during.starts_at, |it| it.at);
         return lapsed_since(since)
             .or_else(|| last_of(&ended?.from))
             .or_else(|| Some(of(&link.deployment, link.linked_by)));
