@@ -17,7 +17,7 @@ mod refusal;
 mod sync;
 
 pub use refusal::{InventoryRefusal, SyncRefusal};
-pub use sync::{EMPTY_LIVE_MAX, Known, Listed, Listing, STRIKES, observe, owner_of, sync};
+pub use sync::{EMPTY_LIVE_MAX, Known, Listed, Listing, STRIKES, Synced, observe, owner_of, sync};
 
 /// What a decision about a resource or a project answers.
 type Answer = Result<Vec<Event>, InventoryRefusal>;

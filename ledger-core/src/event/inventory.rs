@@ -21,6 +21,7 @@ event_family! {
         "inventory-resource-restored.v1" => ResourceRestored in Resource,
         "inventory-spec-recorded.v1" => SpecRecorded in Resource,
         "inventory-drift-accepted.v1" => DriftAccepted in Resource,
+        "inventory-listing-taken.v1" => ListingTaken in Provider,
     }
 }
 
@@ -191,6 +192,20 @@ pub struct DriftAccepted {
     pub reason: Option<Note>,
 }
 
+/// A full listing of one type was taken in, whatever of it was news. It occurred when the listing
+/// was made: of all resources of that type was heard then, of those seen unchanged too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "testing", derive(proptest_derive::Arbitrary))]
+#[serde(deny_unknown_fields)]
+pub struct ListingTaken {
+    /// Which listing.
+    pub sync: SyncId,
+    /// Of what type everything in it is.
+    pub resource_type: ResourceKind,
+    /// How many it holds.
+    pub count: u32,
+}
+
 #[cfg(feature = "testing")]
 mod exemplars {
     use super::*;
@@ -268,6 +283,13 @@ mod exemplars {
             Self {
                 fields: Fields::from([(parsed("size"), size), (parsed("vpc"), FieldValue::Null)]),
             }
+        }
+    }
+
+    impl Exemplar for ListingTaken {
+        fn exemplar() -> Self {
+            let resource_type = parsed("droplet");
+            Self { sync: parsed("sync-20260501T0300"), resource_type, count: 5 }
         }
     }
 

@@ -62,7 +62,8 @@ impl ProjectFold {
             | inventory::Event::ResourceDeleted(_)
             | inventory::Event::ResourceRestored(_)
             | inventory::Event::SpecRecorded(_)
-            | inventory::Event::DriftAccepted(_) => return foreign(),
+            | inventory::Event::DriftAccepted(_)
+            | inventory::Event::ListingTaken(_) => return foreign(),
         }
         Ok(self)
     }

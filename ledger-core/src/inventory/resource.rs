@@ -139,9 +139,9 @@ impl ResourceFold {
                 fields.insert(it.field.clone(), it.live.clone());
                 self.hold(place, fields, Some(it.field.clone()));
             }
-            inventory::Event::ProjectSeen(_) | inventory::Event::ProjectAssigned(_) => {
-                return foreign();
-            }
+            inventory::Event::ProjectSeen(_)
+            | inventory::Event::ProjectAssigned(_)
+            | inventory::Event::ListingTaken(_) => return foreign(),
         }
         Ok(self)
     }

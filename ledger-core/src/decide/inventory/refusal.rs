@@ -72,6 +72,14 @@ pub enum SyncRefusal {
         /// The clock.
         now: Timestamp,
     },
+    /// A listing that was made later has been taken in, and says more of everything in this one.
+    #[error("the listing is of {listed_at}, and one of {latest} has been taken in")]
+    ListingOld {
+        /// When it was made.
+        listed_at: Timestamp,
+        /// When the latest one was.
+        latest: Timestamp,
+    },
     /// Something in it is of another type than the listing.
     #[error("/resources/{index} is a {found}; this is a listing of {expected}")]
     ForeignType {
@@ -114,6 +122,7 @@ impl Refusal for SyncRefusal {
     fn code(&self) -> &'static str {
         match self {
             Self::ListingAhead { .. } => "listing_ahead",
+            Self::ListingOld { .. } => "listing_old",
             Self::ForeignType { .. } => "foreign_type",
             Self::Twice { .. } => "duplicate_id",
             Self::OtherType { .. } => "other_type",
@@ -123,6 +132,7 @@ impl Refusal for SyncRefusal {
 
     fn kind(&self) -> RefusalKind {
         match self {
+            Self::ListingOld { .. } => RefusalKind::Conflict,
             Self::ListingAhead { .. }
             | Self::ForeignType { .. }
             | Self::Twice { .. }

@@ -1,15 +1,17 @@
 //! A full listing against what is known: for each resource, the events it makes.
 //!
-//! A process over many streams, one append each: the events of every resource depend on its own
-//! stream and the listing alone, so a sync that was cut, or handed over twice, is finished by
-//! handing it over again. They occur when the listing was made.
+//! A process over many streams, one append each: that the listing was taken in goes first, to its
+//! provider; the events of every resource depend on its own stream and the listing alone. So a sync
+//! that was cut, or handed over twice, is finished by handing it over again, and one that was made
+//! earlier than the latest says nothing any more. All of it occurs when the listing was made.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::refusal::SyncRefusal;
+use crate::decide::provider::ProviderAccount;
 use crate::event::Event;
 use crate::event::inventory::{
-    Deletion, ResourceDeleted, ResourceDiscovered, ResourceMissed, ResourceRestored,
+    Deletion, ListingTaken, ResourceDeleted, ResourceDiscovered, ResourceMissed, ResourceRestored,
     ResourceUpdated, Snapshot,
 };
 use crate::id::{Provider, ProviderRef, ResourceId, ResourceKind, SyncId, TenantId};
@@ -61,15 +63,25 @@ pub struct Known<'a> {
     pub resources: &'a BTreeMap<ResourceId, ResourceFold>,
     /// Who there is to own something.
     pub tenants: &'a BTreeSet<TenantId>,
+    /// The provider: what is seen unchanged leaves a trace nowhere else.
+    pub provider: &'a ProviderAccount,
 }
 
-/// The events that a listing makes, by resource; a resource of which it says nothing new is not
-/// among them.
+/// What a listing makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Synced {
+    /// That it was taken in, for the provider's stream, to be recorded first; once for a listing.
+    pub taken: Vec<Event>,
+    /// The events of each resource; one of which it says nothing new is not among them.
+    pub resources: BTreeMap<ResourceId, Vec<Event>>,
+}
+
+/// The events that a listing makes.
 pub fn sync(
     listing: &Listing,
     known: Known<'_>,
     now: Timestamp,
-) -> Result<BTreeMap<ResourceId, Vec<Event>>, SyncRefusal> {
+) -> Result<Synced, SyncRefusal> {
     let listed = checked(listing, known, now)?;
     let is_of_listing = |it: &&ResourceFold| {
         it.id().provider == listing.provider && it.resource_type() == Some(&listing.resource_type)
@@ -88,7 +100,13 @@ pub fn sync(
         (id, events)
     });
     let missed = absent.into_iter().map(|it| (it.id().clone(), miss(it, listing)));
-    Ok(seen.chain(missed).filter(|(_, events)| !events.is_empty()).collect())
+    let resources = seen.chain(missed).filter(|(_, events)| !events.is_empty()).collect();
+    let taken = ListingTaken {
+        sync: listing.sync.clone(),
+        resource_type: listing.resource_type.clone(),
+        count: u32::try_from(listing.resources.len()).unwrap_or(u32::MAX),
+    };
+    Ok(Synced { taken: known.provider.take_listing(&taken, listing.listed_at), resources })
 }
 
 /// The listing by id, once nothing is wrong with it.
@@ -100,6 +118,10 @@ fn checked<'a>(
     let Listing { provider, resource_type, listed_at, resources, .. } = listing;
     if listed_at.micros_since(now) > AHEAD_MICROS_MAX {
         return Err(SyncRefusal::ListingAhead { listed_at: *listed_at, now });
+    }
+    let latest = known.provider.listed_at(resource_type);
+    if let Some(latest) = latest.filter(|it| listed_at < it) {
+        return Err(SyncRefusal::ListingOld { listed_at: *listed_at, latest });
     }
     let mut types = resources.iter().map(|it| &it.snapshot.resource_type).enumerate();
     if let Some((index, found)) = types.find(|(_, it)| *it != resource_type) {

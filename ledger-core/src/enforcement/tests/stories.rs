@@ -311,6 +311,47 @@ fn foreign_money_is_refused_by_the_account_and_taken_by_suspense() {
     assert_eq!(Account::default().book(&foreign, None).unwrap_err().code(), "tenant_unknown");
 }
 
+/// Whatever a payment is for, it may turn out to be credit: where that has no room, nothing that
+/// brings money in is booked, to the cent, and suspense takes it.
+#[test]
+fn an_account_without_room_refuses_what_brings_money_and_takes_all_else() {
+    use crate::decide::Refusal;
+    use crate::decide::account::payment::PaymentRefusal;
+    let mut world = World::new();
+    world.issue("A-1", 1, 7064);
+    world.deliver(&of("evt_0", "pi_0", 100, day(0), "A-1", Change::Succeeded), false);
+    // The greatest number of cents, less 71.64.
+    let full = account::CreditToppedUp {
+        lot: parsed("full"),
+        amount: Money::parse("792281625142643375935439431.71", parsed("AUD")).unwrap(),
+        expires_at: None,
+        origin: account::CreditOrigin::CreditNote { number: parsed("CN-1") },
+    };
+    world.tell("account-acme", day(0), full);
+    let refund = Change::RefundFailed { refund: parsed("re_1") };
+    for change in [Change::Succeeded, Change::SucceededFor, refund, REINSTATED] {
+        let fits = of("evt_1", "pi_1", 7164, day(1), "A-1", change.clone());
+        assert_eq!(world.account.book(&fits, None).unwrap().len(), 1, "{change:?}");
+        let over = of("evt_1", "pi_1", 7165, day(1), "A-1", change.clone());
+        let refusal = world.account.book(&over, None).unwrap_err();
+        assert!(
+            matches!(refusal, PaymentRefusal::Credit(CreditRefusal::Amount(_))),
+            "{change:?}: {refusal:?}"
+        );
+        assert_eq!(refusal.code(), "amount_out_of_range");
+        assert_eq!(world.suspense.book(&over).unwrap().len(), 1, "{change:?}");
+    }
+    for change in [FAILED, Change::Refunded, DISPUTED] {
+        let over = of("evt_1", "pi_1", 7165, day(1), "A-1", change.clone());
+        assert_eq!(world.account.book(&over, None).unwrap().len(), 1, "{change:?}");
+    }
+    // A second word on money that is booked brings none.
+    let again = of("evt_2", "pi_0", 7165, day(1), "A-1", Change::Succeeded);
+    assert!(world.account.book(&again, None).is_err());
+    let again = of("evt_2", "pi_0", 100, day(1), "A-1", Change::Succeeded);
+    assert_eq!(world.account.book(&again, None).unwrap().len(), 1);
+}
+
 #[test]
 fn what_an_operator_paused_stays_paused() {
     let mut world = past_due();
