@@ -45,6 +45,15 @@ pub(crate) struct Config {
     /// The issuer's name as printed on invoices.
     #[arg(long, env = "COUNTERFOIL_ISSUER_NAME", default_value = "Counterfoil Demo Reseller")]
     pub(crate) issuer_name: String,
+    /// The issuer's address as printed on invoices: a line each time it is given, or several lines
+    /// with a semicolon between them.
+    #[arg(
+        long,
+        env = "COUNTERFOIL_ISSUER_ADDRESS",
+        value_delimiter = ';',
+        value_name = "LINE"
+    )]
+    pub(crate) issuer_address: Vec<String>,
     /// The issuer's tax number as printed on invoices.
     #[arg(long, env = "COUNTERFOIL_ISSUER_TAX_NUMBER")]
     pub(crate) issuer_tax_number: Option<String>,

@@ -195,6 +195,12 @@ fn settings_of(config: &Config) -> Result<Settings, ServerError> {
             text.parse().map_err(|error| setting("--issuer-tax-number", "a tax number", &error))?,
         ),
     };
+    let line = |text: &String| {
+        let refused = |error| setting("--issuer-address", "a line of an address", &error);
+        text.trim().parse().map_err(refused)
+    };
+    let address = config.issuer_address.iter().map(line);
+    let address = address.collect::<Result<_, ServerError>>()?;
     Ok(Settings {
         issuer: config
             .issuer
@@ -205,7 +211,7 @@ fn settings_of(config: &Config) -> Result<Settings, ServerError> {
                 .issuer_name
                 .parse()
                 .map_err(|error| setting("--issuer-name", "a name", &error))?,
-            address: Vec::new(),
+            address,
             tax_number,
         },
         invoice_prefix: config.invoice_prefix.clone(),

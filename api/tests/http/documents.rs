@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::april::{happens, rollup};
 use crate::client::{Answer, Request};
-use crate::server::Server;
+use crate::server::{Server, command};
 
 /// An invoice of April, and droplet hours that came after it.
 fn late() -> (tempfile::TempDir, Server) {
@@ -36,6 +36,35 @@ fn shown(server: &Server, number: &str) -> Value {
 fn post(server: &Server, path: &str, key: &str, body: &Value) -> Answer {
     let path = format!("/api/v1/invoices/{path}");
     server.operator(Request::post(path, &body.to_string()).header("idempotency-key", key))
+}
+
+#[test]
+fn an_invoice_keeps_the_issuer_as_it_was_when_it_was_issued() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut first = command(directory.path());
+    first.args(["--issuer-name", "Reseller Pty Ltd", "--issuer-tax-number", "ABN 1"]);
+    first.args(["--issuer-address", "1 Example Street; Level 2"]);
+    first.args(["--issuer-address", "Sydney NSW 2000"]);
+    let server = Server::run(directory.path(), first);
+    server.furnish();
+    happens(&server);
+    rollup(&server, "");
+    let issued_by = json!({
+        "name": "Reseller Pty Ltd", "tax_number": "ABN 1",
+        "address": ["1 Example Street", "Level 2", "Sydney NSW 2000"],
+    });
+    assert_eq!(shown(&server, "INV-000001")["issued_by"], issued_by);
+    assert!(server.stop().success());
+
+    // Moved, and said by the environment: the next invoice says so, the first does not.
+    let mut second = command(directory.path());
+    second.env("COUNTERFOIL_ISSUER_ADDRESS", "9 Other Road;Melbourne VIC 3000");
+    let server = Server::run(directory.path(), second);
+    assert_eq!(shown(&server, "INV-000001")["issued_by"], issued_by);
+    let may = "/api/v1/invoices/rollup?period=2026-05&tenant=acme";
+    server.operator(Request::new("POST", may)).good();
+    let address = json!(["9 Other Road", "Melbourne VIC 3000"]);
+    assert_eq!(shown(&server, "INV-000002")["issued_by"]["address"], address);
 }
 
 #[test]

@@ -30,7 +30,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts on a data directory; answers when it serves.
     pub(crate) fn start(data: &Path) -> Self {
-        let mut process = command(data).stdout(Stdio::piped()).spawn().unwrap();
+        Self::run(data, command(data))
+    }
+
+    /// Starts by this command, which is one on the data directory.
+    pub(crate) fn run(data: &Path, mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let first = lines.next().expect("a server says where it serves").unwrap();
         let address = first.strip_prefix("counterfoil serves http://").unwrap();
@@ -43,6 +48,13 @@ impl Server {
     /// free plan.
     pub(crate) fn furnished(data: &Path) -> Self {
         let server = Self::start(data);
+        server.furnish();
+        server
+    }
+
+    /// Puts into it what [`Self::furnished`] says.
+    pub(crate) fn furnish(&self) {
+        let server = self;
         for catalog in CATALOGS {
             let path = "/api/v1/catalog?occurred_at=2026-01-01T00:00:00Z";
             server.operator(Request::post(path, catalog)).good();
@@ -64,7 +76,6 @@ impl Server {
         server.operator(profile).good();
         let plan = Request::put("/api/v1/tenants/bob/plan", r#"{"plan_code": "free"}"#);
         server.operator(plan).good();
-        server
     }
 
     pub(crate) fn send(&self, request: &Request) -> Answer {
