@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Parser;
 use ledger_core::cause::in_one_line;
 use ledger_core::event::account::Party;
-use ledger_core::id::{Actor, Role};
+use ledger_core::id::{Actor, Label, Role};
 use ledger_core::log::embedded::{EmbeddedLog, OpenError, Options, SystemClock};
 use ledger_core::log::keeper::KeeperError;
 use ledger_core::log::storage::{DirectoryError, FileSystem, Storage};
@@ -195,12 +195,11 @@ fn settings_of(config: &Config) -> Result<Settings, ServerError> {
             text.parse().map_err(|error| setting("--issuer-tax-number", "a tax number", &error))?,
         ),
     };
-    let line = |text: &String| {
-        let refused = |error| setting("--issuer-address", "a line of an address", &error);
-        text.trim().parse().map_err(refused)
-    };
-    let address = config.issuer_address.iter().map(line);
-    let address = address.collect::<Result<_, ServerError>>()?;
+    let lines = config.issuer_address.iter().map(|it| {
+        let line = it.trim().parse::<Label>();
+        line.map_err(|error| setting("--issuer-address", "a line of an address", &error))
+    });
+    let address = lines.collect::<Result<Vec<_>, _>>()?;
     Ok(Settings {
         issuer: config
             .issuer
