@@ -47,12 +47,7 @@ pub(crate) struct Config {
     pub(crate) issuer_name: String,
     /// The issuer's address as printed on invoices: a line each time it is given, or several lines
     /// with a semicolon between them.
-    #[arg(
-        long,
-        env = "COUNTERFOIL_ISSUER_ADDRESS",
-        value_delimiter = ';',
-        value_name = "LINE"
-    )]
+    #[arg(long, env = "COUNTERFOIL_ISSUER_ADDRESS", value_delimiter = ';', value_name = "LINE")]
     pub(crate) issuer_address: Vec<String>,
     /// The issuer's tax number as printed on invoices.
     #[arg(long, env = "COUNTERFOIL_ISSUER_TAX_NUMBER")]

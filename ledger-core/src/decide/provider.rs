@@ -33,26 +33,22 @@ impl ProviderAccount {
     /// What one more record makes of it. What is older than the latest changes nothing.
     pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
         let at = record.occurred_at;
-        match &record.event {
-            event::Event::Provider(Event::BalanceObserved(it)) => {
-                if self.balance.as_ref().is_none_or(|(latest, _)| *latest <= at) {
-                    self.balance = Some((at, it.clone()));
-                }
+        if let event::Event::Provider(Event::BalanceObserved(it)) = &record.event {
+            if self.balance.as_ref().is_none_or(|(latest, _)| *latest <= at) {
+                self.balance = Some((at, it.clone()));
             }
-            event::Event::Inventory(Inventory::ListingTaken(it)) => {
-                let latest = self.listed.entry(it.resource_type.clone());
-                let latest = latest.or_insert_with(|| (at, BTreeSet::new()));
-                if latest.0 < at {
-                    *latest = (at, BTreeSet::new());
-                }
-                if latest.0 == at {
-                    latest.1.insert(it.sync.clone());
-                }
+        } else if let event::Event::Inventory(Inventory::ListingTaken(it)) = &record.event {
+            let latest = self.listed.entry(it.resource_type.clone());
+            let latest = latest.or_insert_with(|| (at, BTreeSet::new()));
+            if latest.0 < at {
+                *latest = (at, BTreeSet::new());
             }
-            event => {
-                let problem = Box::new(FoldProblem::Foreign { wire: event.wire_name() });
-                return Err(FoldError::Contradiction { position: record.position, problem });
+            if latest.0 == at {
+                latest.1.insert(it.sync.clone());
             }
+        } else {
+            let problem = Box::new(FoldProblem::Foreign { wire: record.event.wire_name() });
+            return Err(FoldError::Contradiction { position: record.position, problem });
         }
         Ok(self)
     }

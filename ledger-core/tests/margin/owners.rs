@@ -179,9 +179,8 @@ pub(super) fn owners(books: &Books, it: &CostLine) -> Vec<(String, Big)> {
     let of_resource = |of: &Resource| {
         let alive = days.iter().filter(|at| lives(of, **at)).copied().collect::<Vec<_>>();
         let days = if alive.is_empty() { days.clone() } else { alive };
-        let of_days = |days: &[Timestamp]| {
-            days.iter().map(|at| owner(books, of, *at)).collect::<Vec<_>>()
-        };
+        let of_days =
+            |days: &[Timestamp]| days.iter().map(|at| owner(books, of, *at)).collect::<Vec<_>>();
         runs(&of_days(&past(books, it)), of_days(&days))
     };
     let by_id = |id: &ResourceId| books.resources.iter().find(|it| it.id == *id);
@@ -211,9 +210,8 @@ fn in_project(books: &Books, it: &CostLine, days: &[Timestamp]) -> Vec<(String, 
     let named = books.projects.iter().filter(is_named).collect::<Vec<_>>();
     match *named {
         [of] => {
-            let of_days = |days: &[Timestamp]| {
-                days.iter().map(|at| of_project(of, *at)).collect::<Vec<_>>()
-            };
+            let of_days =
+                |days: &[Timestamp]| days.iter().map(|at| of_project(of, *at)).collect::<Vec<_>>();
             runs(&of_days(&past(books, it)), of_days(days))
         }
         _ => vec![("-".to_owned(), 1)],

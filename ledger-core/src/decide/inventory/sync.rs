@@ -77,11 +77,7 @@ pub struct Synced {
 }
 
 /// The events that a listing makes.
-pub fn sync(
-    listing: &Listing,
-    known: Known<'_>,
-    now: Timestamp,
-) -> Result<Synced, SyncRefusal> {
+pub fn sync(listing: &Listing, known: Known<'_>, now: Timestamp) -> Result<Synced, SyncRefusal> {
     let listed = checked(listing, known, now)?;
     let is_of_listing = |it: &&ResourceFold| {
         it.id().provider == listing.provider && it.resource_type() == Some(&listing.resource_type)

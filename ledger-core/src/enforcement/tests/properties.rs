@@ -120,7 +120,11 @@ fn since_2025(case: &Case, place: usize, said: Said) -> Vec<Notice> {
             let outcome = Outcome::Payment { object, amount, change };
             vec![bare, Notice { id: parsed(&format!("evt_{place}_for")), outcome, ..notice }]
         }
-        _ => vec![bare],
+        Change::SucceededFor
+        | Change::Refunded
+        | Change::RefundFailed { .. }
+        | Change::Disputed { .. }
+        | Change::Reinstated { .. } => vec![bare],
     }
 }
 

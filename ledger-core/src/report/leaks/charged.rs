@@ -31,7 +31,7 @@ pub(super) fn not_running(known: &Known<'_>) -> Result<Vec<Found>, ReportError> 
             subject: Subject::Deployment(id.clone()),
             extent: Extent::Days(u8::try_from(idle.len()).expect("a month has few days")),
             first: idle_by(known, id, deployment, *first),
-            money: charged_for(known, (id, deployment), &charged, &idle)?,
+            money: charged_for(known, (id, *deployment), &charged, &idle)?,
         });
     }
     Ok(found)
@@ -41,9 +41,8 @@ pub(super) fn not_running(known: &Known<'_>) -> Result<Vec<Found>, ReportError> 
 /// it is looked at has that one instant.
 fn runs_on(known: &Known<'_>, id: &DeploymentId, day: Day) -> bool {
     let (from, to) = (day.starts_at(), day.ends_at().unwrap_or(Timestamp::MAX).min(known.ends_at));
-    let is_linked = |resource: &Resource, at| {
-        resource.link_at(at).is_some_and(|it| it.deployment == *id)
-    };
+    let is_linked =
+        |resource: &Resource, at| resource.link_at(at).is_some_and(|it| it.deployment == *id);
     let mut linked = known.linked.get(id).into_iter().flatten();
     if to <= from {
         return linked.any(|it| it.lives_within(from, from) && is_linked(it, from));

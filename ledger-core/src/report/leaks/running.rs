@@ -116,7 +116,9 @@ fn unbilled_by(known: &Known<'_>, resource: &Resource, piece: &Piece<'_>) -> Opt
     let unlinked = over.max_by_key(|it| it.during.end());
     let since = unlinked.map_or(Timestamp::MIN, |it| it.during.end());
     let unlinked = unlinked.and_then(|it| Some(of(&it.deployment, it.unlinked_by?)));
-    lapsed_since(since).or(unlinked).or_else(|| Some(Seen { stream: resource.stream(), revision: resource.first_seen }))
+    lapsed_since(since)
+        .or(unlinked)
+        .or_else(|| Some(Seen { stream: resource.stream(), revision: resource.first_seen }))
 }
 
 /// Resources sold with a charged deployment of which nothing they yield was metered.
