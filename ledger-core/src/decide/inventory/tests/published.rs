@@ -80,14 +80,15 @@ fn check_listing(file: &Published, things: &[Value], resource_type: &str) {
         is_empty_meant: false,
     };
     let mut stage = Stage::of(&["acme"]);
-    let found = sync(&listing, stage.known(), at("02T00")).unwrap();
+    let found = sync(&listing, stage.known(), at("02T00")).unwrap().resources;
     assert_eq!(found.len(), things.len(), "{}", file.name);
     for (id, events) in found {
         assert!(matches!(&events[..], [Event::Inventory(inventory::Event::ResourceDiscovered(_))]));
         events.into_iter().for_each(|it| stage.try_record(&id, at("02T00"), it).unwrap());
     }
     let again = Listing { sync: parsed("two"), listed_at: at("02T01"), ..listing };
-    assert_eq!(sync(&again, stage.known(), at("02T01")), Ok(BTreeMap::new()), "{}", file.name);
+    let found = sync(&again, stage.known(), at("02T01")).unwrap();
+    assert_eq!((found.taken.len(), found.resources.len()), (1, 0), "{}", file.name);
     file.say(format!("a listing of {} that is discovered whole", things.len()));
 }
 
