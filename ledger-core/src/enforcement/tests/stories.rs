@@ -329,18 +329,20 @@ fn an_account_without_room_refuses_what_brings_money_and_takes_all_else() {
     };
     world.tell("account-acme", day(0), full);
     let refund = Change::RefundFailed { refund: parsed("re_1") };
+    let mut booked = Vec::new();
     for change in [Change::Succeeded, Change::SucceededFor, refund, REINSTATED] {
         let fits = of("evt_1", "pi_1", 7164, day(1), "A-1", change.clone());
         assert_eq!(world.account.book(&fits, None).unwrap().len(), 1, "{change:?}");
         let over = of("evt_1", "pi_1", 7165, day(1), "A-1", change.clone());
-        let refusal = world.account.book(&over, None).unwrap_err();
-        assert!(
-            matches!(refusal, PaymentRefusal::Credit(CreditRefusal::Amount(_))),
-            "{change:?}: {refusal:?}"
-        );
-        assert_eq!(refusal.code(), "amount_out_of_range");
         assert_eq!(world.suspense.book(&over).unwrap().len(), 1, "{change:?}");
+        match world.account.book(&over, None) {
+            Err(refusal @ PaymentRefusal::Credit(CreditRefusal::Amount(_))) => {
+                assert_eq!(refusal.code(), "amount_out_of_range");
+            }
+            other => booked.push((change, other)),
+        }
     }
+    assert_eq!(booked, []);
     for change in [FAILED, Change::Refunded, DISPUTED] {
         let over = of("evt_1", "pi_1", 7165, day(1), "A-1", change.clone());
         assert_eq!(world.account.book(&over, None).unwrap().len(), 1, "{change:?}");
