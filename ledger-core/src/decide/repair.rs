@@ -140,6 +140,12 @@ pub enum RepairRefusal {
         /// Whether it was done.
         is_applied: bool,
     },
+    /// The reconciler was switched off meanwhile.
+    #[error("the reconciler is switched off")]
+    SwitchedOff,
+    /// The tenant or its deployment was suspended meanwhile.
+    #[error("a suspended tenant is not repaired back to running")]
+    TenantSuspended,
 }
 
 impl Refusal for RepairRefusal {
@@ -149,13 +155,18 @@ impl Refusal for RepairRefusal {
             Self::RepairUnknown => "repair_unknown",
             Self::ProposalOnly { .. } => "proposal_only",
             Self::AlreadyOver { .. } => "repair_over",
+            Self::SwitchedOff => "reconciler_off",
+            Self::TenantSuspended => "tenant_suspended",
         }
     }
 
     fn kind(&self) -> RefusalKind {
         match self {
             Self::RepairUnknown => RefusalKind::NotFound,
-            Self::NotLeader { .. } | Self::AlreadyOver { .. } => RefusalKind::Conflict,
+            Self::NotLeader { .. }
+            | Self::AlreadyOver { .. }
+            | Self::SwitchedOff
+            | Self::TenantSuspended => RefusalKind::Conflict,
             Self::ProposalOnly { .. } => RefusalKind::Unprocessable,
         }
     }
@@ -229,7 +240,8 @@ impl Repair {
         })
     }
 
-    /// Records that it was done. Twice changes nothing.
+    /// Records that it was done. Twice changes nothing. What `next` looked at may have changed, so
+    /// it is looked at again: a repair that may no longer be done is not recorded as done.
     pub fn apply(&self, circumstances: &Circumstances) -> Result<Vec<Event>, RepairRefusal> {
         circumstances.lead()?;
         let proposed = self.proposed.as_ref().ok_or(RepairRefusal::RepairUnknown)?;
@@ -239,6 +251,8 @@ impl Repair {
         match self.is_applied {
             Some(true) => nothing(),
             Some(is_applied) => Err(RepairRefusal::AlreadyOver { is_applied }),
+            None if circumstances.mode == Mode::DryRun => Err(RepairRefusal::SwitchedOff),
+            None if circumstances.is_suspended() => Err(RepairRefusal::TenantSuspended),
             None => one(RepairApplied { repair: proposed.repair.clone() }),
         }
     }
@@ -363,6 +377,28 @@ mod tests {
             assert_eq!(look(&mut script, &finding, &at), RepairStep::Over);
             assert_eq!(script.state.is_applied(), Some(false));
             assert_eq!(script.state.apply(&LEADS).unwrap_err().code(), "repair_over");
+        }
+    }
+
+    /// Between looking and recording the reconciler is switched off, or somebody is suspended.
+    #[test]
+    fn what_changed_since_it_was_looked_at_is_looked_at_again() {
+        let off = Circumstances { mode: Mode::DryRun, ..LEADS };
+        let tenant = Circumstances { standing: Standing::Suspended, ..LEADS };
+        let deployment = Circumstances { state: Some(State::Suspended), ..LEADS };
+        for (at, code) in [
+            (off, "reconciler_off"),
+            (tenant, "tenant_suspended"),
+            (deployment, "tenant_suspended"),
+        ] {
+            let mut script = Script::<Repair>::new();
+            let finding = finding("edge_republish", RepairLevel::One);
+            assert_eq!(look(&mut script, &finding, &LEADS), RepairStep::Perform);
+            let refusal = script.state.apply(&at).unwrap_err();
+            assert_eq!((refusal.code(), refusal.kind()), (code, RefusalKind::Conflict));
+            // What was recorded in time stays so, and says so again.
+            assert_eq!(script.take(script.state.apply(&LEADS)), 1);
+            assert_eq!(script.take(script.state.apply(&at)), 0);
         }
     }
 
