@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use ledger_core::decide::account::Account;
 use ledger_core::decide::catalog::Offers;
-use ledger_core::decide::deployment::{Deployment, DeploymentRefusal};
+use ledger_core::decide::deployment::{By, Deployment, DeploymentRefusal};
 use ledger_core::event::Event;
 use ledger_core::event::deployment::{Beginning, Created, State as Life, Template};
 use ledger_core::id::{
@@ -33,8 +33,14 @@ fn stream_of(id: &DeploymentId) -> Stream {
     Stream::Deployment(id.tenant.clone(), id.slug.clone())
 }
 
+/// A refusal, with what explains it: where the caller may move it instead.
 fn refused(it: &DeploymentRefusal) -> ApiError {
-    ApiError::refused(it, Map::new())
+    let mut more = Map::new();
+    if let DeploymentRefusal::IllegalTransition { from, legal, .. } = it {
+        more.insert("from".to_owned(), json!(from));
+        more.insert("legal".to_owned(), json!(legal));
+    }
+    ApiError::refused(it, more)
 }
 
 fn body_of(app: &App, id: &DeploymentId, as_of: Position) -> Result<Value, ApiError> {
@@ -78,7 +84,7 @@ pub(crate) struct Create {
     llm_mode: Option<Label>,
     #[serde(default)]
     template: Option<Template>,
-    /// A free time until this instant.
+    /// A free time until this instant; for operators.
     #[serde(default)]
     trial_ends_at: Option<Timestamp>,
     #[serde(default)]
@@ -93,7 +99,7 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     caller.principal.write(&body.tenant)?;
     blocking(move || {
-        currency_of(&app, &body.tenant)?;
+        let (by, _) = by(&app, &caller, &body.tenant)?;
         let id = DeploymentId { tenant: body.tenant.clone(), slug: body.slug.clone() };
         let scope = keys_of(&body.tenant);
         let command = caller.command(&app, "create-deployment", scope, &body, body.occurred_at)?;
@@ -108,17 +114,20 @@ pub(crate) async fn create(
             },
         };
         let made = app.run::<Deployment>(&stream_of(&id), &command, |deployment| {
-            deployment.create(&created).map_err(|it| refused(&it))
+            deployment.create(&created, by, command.occurred_at).map_err(|it| refused(&it))
         })?;
         Ok(done(StatusCode::CREATED, body_of(&app, &id, made.position)?, &made))
     })
     .await
 }
 
-/// A tenant that is not registered has nothing, and nothing is made for it.
-fn currency_of(app: &App, tenant: &TenantId) -> Result<Currency, ApiError> {
+/// Who commands, and in which currency it is billed. A tenant that is not registered has nothing,
+/// and nothing is made for it.
+fn by(app: &App, caller: &Caller, tenant: &TenantId) -> Result<(By, Currency), ApiError> {
     let (account, _) = app.state::<Account>(&Stream::Account(tenant.clone()))?;
-    account.currency().ok_or(ApiError::NotFound)
+    let currency = account.currency().ok_or(ApiError::NotFound)?;
+    let by = By { role: caller.principal.actor().role, standing: account.standing() };
+    Ok((by, currency))
 }
 
 /// `GET /deployments`
@@ -196,11 +205,8 @@ pub(crate) async fn transition(
     JsonBody { value: body }: JsonBody<Transition>,
 ) -> Result<Response, ApiError> {
     let id = id_of(&caller, &text, true)?;
-    // A tenant pauses, resumes and cancels; other moves are for operators.
-    if !matches!(body.to, Life::Paused | Life::Active | Life::Cancelled) {
-        caller.principal.operate()?;
-    }
     blocking(move || {
+        let (by, _) = by(&app, &caller, &id.tenant)?;
         let scope = keys_of(&id.tenant);
         let command = caller.command(
             &app,
@@ -209,7 +215,7 @@ pub(crate) async fn transition(
             &(&id, &body),
             body.occurred_at,
         )?;
-        change(&app, &id, &command, |it| it.transition(body.to, body.reason.clone()))
+        change(&app, &id, &command, |it| it.transition(body.to, by, body.reason.clone()))
     })
     .await
 }
@@ -233,7 +239,7 @@ pub(crate) async fn subscribe(
     blocking(move || {
         let scope = keys_of(&id.tenant);
         let command = caller.command(&app, "subscribe", scope, &(&id, &body), body.occurred_at)?;
-        let currency = currency_of(&app, &id.tenant)?;
+        let (_, currency) = by(&app, &caller, &id.tenant)?;
         let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
         change(&app, &id, &command, |it| it.subscribe(&offers, &body.plan_code, currency))
     })
@@ -263,7 +269,7 @@ pub(crate) async fn attach_addon(
         let scope = keys_of(&id.tenant);
         let command =
             caller.command(&app, "attach-addon", scope, &(&id, &body), body.occurred_at)?;
-        let currency = currency_of(&app, &id.tenant)?;
+        let (_, currency) = by(&app, &caller, &id.tenant)?;
         let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
         let attachment = match &body.attachment {
             Some(attachment) => attachment.clone(),

@@ -8,6 +8,7 @@ mod april;
 mod client;
 mod documents;
 mod events;
+mod owners;
 mod refusals;
 mod repeats;
 mod restarts;

@@ -174,7 +174,9 @@ fn rules(server: &Server) {
     assert_eq!(answer.json()["code"], "not_subscribed", "{answer:?}");
     for to in ["active", "archived", "provisioning", "trial"] {
         let body = format!(r#"{{"to": "{to}"}}"#);
-        post(&format!("{shop}/transition"), &body).problem(422, "illegal_transition");
+        let illegal = post(&format!("{shop}/transition"), &body).problem(422, "illegal_transition");
+        let legal = json!(["past_due", "paused", "suspended", "cancelled"]);
+        assert_eq!((&illegal["from"], &illegal["legal"]), (&json!("active"), &legal));
     }
     let again = r#"{"id": "acme", "name": "Other", "currency": "AUD"}"#;
     post("/tenants", again).problem(409, "tenant_exists");

@@ -48,7 +48,6 @@ fn for_operators() -> Vec<Request> {
         Request::new("POST", "/api/v1/invoices/rollup?period=2026-04"),
         Request::get("/api/v1/events/1"),
         Request::put("/api/v1/tenants/acme/plan", r#"{"plan_code": "free"}"#),
-        Request::post("/api/v1/deployments/acme.shop/transition", r#"{"to": "suspended"}"#),
     ]
 }
 

@@ -66,6 +66,25 @@ struct Attachment {
     is_attached: bool,
 }
 
+/// Who commands, and how the tenant stands whose deployment it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct By {
+    /// In which role.
+    pub role: Role,
+    /// How the tenant stands.
+    pub standing: Standing,
+}
+
+impl By {
+    /// A process of ours, which no gate holds.
+    const SYSTEM: Self = Self { role: Role::System, standing: Standing::Good };
+
+    /// Whether it is an owner whose gate is closed.
+    fn is_shut_out(self) -> bool {
+        self.role == Role::Tenant && self.standing == Standing::Suspended
+    }
+}
+
 /// What a decision about a deployment answers.
 type Answer = Result<Vec<event::Event>, DeploymentRefusal>;
 
@@ -160,23 +179,40 @@ impl Deployment {
         self.state.ok_or(DeploymentRefusal::DeploymentUnknown)
     }
 
-    /// Begins a deployment. The same beginning again changes nothing.
-    pub fn create(&self, command: &Created) -> Answer {
+    /// Begins a deployment. The same beginning again changes nothing. Free time is an operator's to
+    /// give, and ends after it began.
+    pub fn create(&self, command: &Created, by: By, at: Timestamp) -> Answer {
         match &self.created {
-            None => one(command.clone()),
-            Some(it) if it == command => nothing(),
-            Some(_) => Err(DeploymentRefusal::DeploymentExists),
+            None => (),
+            Some(it) if it == command => return nothing(),
+            Some(_) => return Err(DeploymentRefusal::DeploymentExists),
         }
+        if by.is_shut_out() {
+            return Err(DeploymentRefusal::TenantSuspended);
+        }
+        if let Beginning::Trial { ends_at } = command.beginning {
+            if !matches!(by.role, Role::Operator | Role::System) {
+                return Err(DeploymentRefusal::TrialNotOffered);
+            }
+            if ends_at <= at {
+                return Err(DeploymentRefusal::TrialOver { ends_at, at });
+            }
+        }
+        one(command.clone())
     }
 
     /// Moves it to another state. A move to where it is already is illegal like any other that the
-    /// table does not have.
-    pub fn transition(&self, to: State, reason: Option<Note>) -> Answer {
+    /// table does not have, or that is not this role's. A tenant whose gate is closed may cancel.
+    pub fn transition(&self, to: State, by: By, reason: Option<Note>) -> Answer {
         let from = self.known()?;
-        if lifecycle::is_legal(from, to) {
+        if by.is_shut_out() && to != State::Cancelled {
+            return Err(DeploymentRefusal::TenantSuspended);
+        }
+        let legal = lifecycle::next_by(from, by.role);
+        if legal.contains(&to) {
             one(Transitioned { from, to, reason })
         } else {
-            Err(DeploymentRefusal::IllegalTransition { from, to, legal: lifecycle::next(from) })
+            Err(DeploymentRefusal::IllegalTransition { from, to, legal })
         }
     }
 
@@ -185,7 +221,7 @@ impl Deployment {
         let beginning = self.created.as_ref().map(|it| it.beginning);
         match (self.state, beginning) {
             (Some(State::Trial), Some(Beginning::Trial { ends_at })) if ends_at <= at => {
-                self.transition(State::Active, None)
+                self.transition(State::Active, By::SYSTEM, None)
             }
             _ => nothing(),
         }
@@ -202,7 +238,7 @@ impl Deployment {
             (Standing::Good, State::PastDue | State::Suspended) if by_itself => State::Active,
             _ => return nothing(),
         };
-        self.transition(to, reason)
+        self.transition(to, By::SYSTEM, reason)
     }
 
     /// Keeps enforcement's hands off it. Twice changes nothing.

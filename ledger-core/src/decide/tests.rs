@@ -8,7 +8,7 @@ use super::account::guard::{Reserve, Wanted};
 use super::account::purchase::Purchase;
 use super::account::{Account, UsageDue};
 use super::catalog::Offers;
-use super::deployment::Deployment;
+use super::deployment::{By, Deployment};
 use super::script::{Folded, Script};
 use crate::catalog::Catalog;
 use crate::event::account::{
@@ -112,9 +112,13 @@ proptest! {
         events in some(deployment::Event::strategies()),
         to in any::<State>(),
         at in any::<Timestamp>(),
+        again in any::<Created>(),
+        role in prop_oneof![Just(id::Role::Operator), Just(id::Role::Tenant)],
     ) {
+        let by = By { role, standing: super::account::Standing::Good };
         let deployment = reached::<Deployment>(created.into(), events).state;
-        answered(deployment.transition(to, None));
+        answered(deployment.transition(to, by, None));
+        answered(deployment.create(&again, by, at));
         answered(deployment.end_trial(at));
         for standing in [super::account::Standing::Good, super::account::Standing::Suspended] {
             answered(deployment.follow(standing, None));

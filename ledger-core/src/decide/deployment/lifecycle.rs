@@ -1,6 +1,7 @@
 //! The states of a deployment and the only moves between them.
 
 use crate::event::deployment::{Beginning, State};
+use crate::id::Role;
 
 /// The moves there are. What is not here is illegal, a move to the same state too.
 const LEGAL: [(State, &[State]); 8] = [
@@ -14,9 +15,34 @@ const LEGAL: [(State, &[State]); 8] = [
     (State::Archived, &[]),
 ];
 
+/// Those of them that its owner makes: to pause, to resume, and to end it from wherever it is.
+const OWNERS: [(State, &[State]); 8] = [
+    (State::Provisioning, &[State::Cancelled]),
+    (State::Trial, &[State::Cancelled]),
+    (State::Active, &[State::Paused, State::Cancelled]),
+    (State::PastDue, &[State::Cancelled]),
+    (State::Paused, &[State::Active, State::Cancelled]),
+    (State::Suspended, &[State::Cancelled]),
+    (State::Cancelled, &[]),
+    (State::Archived, &[]),
+];
+
+fn of(moves: &[(State, &'static [State])], from: State) -> &'static [State] {
+    moves.iter().find(|(it, _)| *it == from).map_or(&[], |(_, to)| *to)
+}
+
 /// Where a deployment may go from a state.
 pub fn next(from: State) -> &'static [State] {
-    LEGAL.iter().find(|(it, _)| *it == from).map_or(&[], |(_, to)| to)
+    of(&LEGAL, from)
+}
+
+/// Where somebody in a role may move it from a state.
+pub fn next_by(from: State, role: Role) -> &'static [State] {
+    match role {
+        Role::Operator | Role::System => next(from),
+        Role::Tenant => of(&OWNERS, from),
+        Role::Producer | Role::Gateway => &[],
+    }
 }
 
 /// Whether a move is legal.

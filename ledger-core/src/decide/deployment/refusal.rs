@@ -4,6 +4,7 @@ use crate::decide::{Refusal, RefusalKind};
 use crate::event::deployment::State;
 use crate::id::{AddonCode, AttachmentId, PlanCode};
 use crate::money::Currency;
+use crate::time::Timestamp;
 
 /// Why a change of a deployment is refused, in the order of checking.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,20 +15,34 @@ pub enum DeploymentRefusal {
     /// It was created with other content.
     #[error("the deployment exists with other content")]
     DeploymentExists,
+    /// The tenant's gate is closed.
+    #[error("the tenant is suspended")]
+    TenantSuspended,
+    /// A tenant asked for free time.
+    #[error("free time is given by an operator")]
+    TrialNotOffered,
+    /// Free time that would be over before it began.
+    #[error("a trial that ends at {ends_at} is over at {at}")]
+    TrialOver {
+        /// Its end.
+        ends_at: Timestamp,
+        /// When it was to begin.
+        at: Timestamp,
+    },
     /// It is over; nothing is added to it any more.
     #[error("the deployment is {state:?}")]
     DeploymentOver {
         /// How it ended.
         state: State,
     },
-    /// The table of moves does not have this one.
+    /// The table of moves does not have this one, or it is not theirs who asked.
     #[error("a deployment does not go from {from:?} to {to:?}")]
     IllegalTransition {
         /// Where it is.
         from: State,
         /// Where it was to go.
         to: State,
-        /// Where it may go.
+        /// Where they may move it.
         legal: &'static [State],
     },
     /// The attachment exists, with another addon, or was detached.
@@ -72,6 +87,9 @@ impl Refusal for DeploymentRefusal {
         match self {
             Self::DeploymentUnknown => "deployment_unknown",
             Self::DeploymentExists => "deployment_exists",
+            Self::TenantSuspended => "tenant_suspended",
+            Self::TrialNotOffered => "trial_not_offered",
+            Self::TrialOver { .. } => "trial_over",
             Self::DeploymentOver { .. } => "deployment_over",
             Self::IllegalTransition { .. } => "illegal_transition",
             Self::AttachmentTaken { .. } => "attachment_taken",
@@ -90,12 +108,14 @@ impl Refusal for DeploymentRefusal {
             | Self::PlanUnknown { .. }
             | Self::AddonUnknown { .. } => RefusalKind::NotFound,
             Self::DeploymentExists
+            | Self::TenantSuspended
             | Self::DeploymentOver { .. }
             | Self::AttachmentTaken { .. }
             | Self::NotSubscribed => RefusalKind::Conflict,
-            Self::IllegalTransition { .. } | Self::CurrencyMismatch { .. } => {
-                RefusalKind::Unprocessable
-            }
+            Self::TrialNotOffered
+            | Self::TrialOver { .. }
+            | Self::IllegalTransition { .. }
+            | Self::CurrencyMismatch { .. } => RefusalKind::Unprocessable,
         }
     }
 }

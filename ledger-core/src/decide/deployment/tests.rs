@@ -32,9 +32,23 @@ fn created(beginning: Beginning) -> Created {
     Created { name: None, region: None, llm_mode: None, template: None, beginning }
 }
 
+const OPERATOR: By = By { role: Role::Operator, standing: Standing::Good };
+const TENANT: By = By { role: Role::Tenant, standing: Standing::Good };
+const SHUT_OUT: By = By { role: Role::Tenant, standing: Standing::Suspended };
+
 fn deployment(beginning: Beginning) -> Script<Deployment> {
     let mut script = Script::<Deployment>::new();
-    script.take(script.state.create(&created(beginning)));
+    script.take(script.state.create(&created(beginning), OPERATOR, script.at));
+    script
+}
+
+/// A deployment that has come to a state, whoever moved it there.
+fn deployment_in(state: State) -> Script<Deployment> {
+    let mut script = deployment(Beginning::Provisioning);
+    if state != State::Provisioning {
+        let from = State::Provisioning;
+        script.record(Transitioned { from, to: state, reason: None }.into());
+    }
     script
 }
 
@@ -58,7 +72,7 @@ fn the_legal_moves_are_the_domain_s() {
 #[test]
 fn an_illegal_move_says_what_would_be_legal() {
     let script = deployment(Beginning::Active);
-    let refusal = script.state.transition(State::Active, None).unwrap_err();
+    let refusal = script.state.transition(State::Active, OPERATOR, None).unwrap_err();
     assert_eq!(
         (refusal.code(), refusal.kind()),
         ("illegal_transition", RefusalKind::Unprocessable)
@@ -66,8 +80,89 @@ fn an_illegal_move_says_what_would_be_legal() {
     let legal = lifecycle::next(State::Active);
     let (from, to) = (State::Active, State::Active);
     assert_eq!(refusal, DeploymentRefusal::IllegalTransition { from, to, legal });
-    let unknown = Deployment::default().transition(State::Active, None).unwrap_err();
+    let unknown = Deployment::default().transition(State::Active, OPERATOR, None).unwrap_err();
     assert_eq!((unknown.code(), unknown.kind()), ("deployment_unknown", RefusalKind::NotFound));
+}
+
+/// Every move of everybody: operators and our processes make those of the table, a tenant pauses,
+/// resumes and cancels, and only cancels while its gate is closed.
+#[test]
+fn each_role_makes_its_own_moves_and_no_other() {
+    use State::{Active, Archived, Cancelled, Paused};
+    let standings = [Standing::Good, Standing::Warned, Standing::FinalWarning, Standing::Suspended];
+    let roles = [Role::Operator, Role::System, Role::Tenant, Role::Producer, Role::Gateway];
+    let mut count = 0;
+    for (role, standing) in roles.iter().flat_map(|it| standings.map(|of| (*it, of))) {
+        for (from, to) in STATES.iter().flat_map(|it| STATES.map(|to| (*it, to))) {
+            let is_open = !matches!(from, Cancelled | Archived);
+            let is_owners = (from, to) == (Active, Paused)
+                || (from, to) == (Paused, Active)
+                || (is_open && to == Cancelled);
+            let expected = match role {
+                Role::Operator | Role::System => lifecycle::is_legal(from, to).then_some("moved"),
+                Role::Tenant if standing == Standing::Suspended && to != Cancelled => {
+                    Some("tenant_suspended")
+                }
+                Role::Tenant => is_owners.then_some("moved"),
+                Role::Producer | Role::Gateway => None,
+            };
+            let script = deployment_in(from);
+            let answer = script.state.transition(to, By { role, standing }, None);
+            let found = match &answer {
+                Ok(events) => {
+                    assert_eq!(*events, [Transitioned { from, to, reason: None }.into()]);
+                    "moved"
+                }
+                Err(refusal) => refusal.code(),
+            };
+            let expected = expected.unwrap_or("illegal_transition");
+            assert_eq!(found, expected, "{from:?} to {to:?} by {role:?}, {standing:?}");
+            if let Err(DeploymentRefusal::IllegalTransition { legal, .. }) = answer {
+                // What is said to be legal is.
+                let moves = |it: &State| script.state.transition(*it, By { role, standing }, None);
+                assert!(legal.iter().all(|it| *it != to && moves(it).is_ok()));
+            }
+            count += 1;
+        }
+    }
+    assert_eq!(count, 5 * 4 * 8 * 8);
+    let refusal = deployment_in(Paused).state.transition(Active, SHUT_OUT, None).unwrap_err();
+    assert_eq!(refusal.kind(), RefusalKind::Conflict);
+}
+
+#[test]
+fn free_time_is_an_operator_s_to_give_and_ends_after_it_began() {
+    let script = Script::<Deployment>::new();
+    let create = |by: By, micros: i64| {
+        let ends_at = script.at.plus_micros(micros).unwrap();
+        script.state.create(&created(Beginning::Trial { ends_at }), by, script.at)
+    };
+    let code = |by, micros| create(by, micros).unwrap_err().code();
+    assert_eq!(create(OPERATOR, 1).unwrap().len(), 1);
+    assert_eq!(code(OPERATOR, 0), "trial_over");
+    assert_eq!(code(OPERATOR, -1), "trial_over");
+    assert_eq!(code(TENANT, 1), "trial_not_offered");
+    assert_eq!(code(TENANT, -1), "trial_not_offered");
+    assert_eq!(create(TENANT, 1).unwrap_err().kind(), RefusalKind::Unprocessable);
+    // What an operator began is known again, whoever names it.
+    let ends_at = script.at.plus_seconds(60).unwrap();
+    let begun = deployment(Beginning::Trial { ends_at });
+    let again = created(Beginning::Trial { ends_at });
+    for by in [OPERATOR, TENANT, SHUT_OUT] {
+        assert_eq!(begun.state.create(&again, by, ends_at), Ok(Vec::new()));
+    }
+}
+
+#[test]
+fn whoever_is_shut_out_begins_nothing() {
+    let state = Deployment::default();
+    let at = Script::<Deployment>::new().at;
+    let active = created(Beginning::Active);
+    assert_eq!(state.create(&active, TENANT, at).unwrap().len(), 1);
+    let refusal = state.create(&active, SHUT_OUT, at).unwrap_err();
+    assert_eq!((refusal.code(), refusal.kind()), ("tenant_suspended", RefusalKind::Conflict));
+    let operator = By { role: Role::Operator, ..SHUT_OUT };
+    assert_eq!(state.create(&active, operator, at).unwrap().len(), 1);
 }
 
 #[test]
@@ -97,11 +192,11 @@ fn enforcement_moves_back_only_what_it_moved() {
     assert_eq!(follow(&mut script, Standing::Suspended), State::Suspended);
     assert_eq!(follow(&mut script, Standing::Good), State::Active);
     // What a person paused or suspended stays so.
-    script.take(script.state.transition(State::Paused, None));
+    script.take(script.state.transition(State::Paused, OPERATOR, None));
     assert_eq!(follow(&mut script, Standing::Suspended), State::Paused);
     assert_eq!(follow(&mut script, Standing::Good), State::Paused);
-    script.take(script.state.transition(State::Active, None));
-    script.take(script.state.transition(State::Suspended, None));
+    script.take(script.state.transition(State::Active, OPERATOR, None));
+    script.take(script.state.transition(State::Suspended, OPERATOR, None));
     assert_eq!(follow(&mut script, Standing::Good), State::Suspended);
 }
 
@@ -173,7 +268,7 @@ fn what_is_sold_in_another_currency_is_refused() {
         code(script.state.subscribe(&offers(), &"gone".parse().unwrap(), usd)),
         "plan_unknown"
     );
-    script.take(script.state.transition(State::Cancelled, None));
+    script.take(script.state.transition(State::Cancelled, OPERATOR, None));
     assert_eq!(
         code(script.state.subscribe(&offers(), &"studio".parse().unwrap(), aud())),
         "deployment_over"
@@ -208,7 +303,7 @@ proptest! {
                 [Standing::Good, Standing::Warned, Standing::FinalWarning, Standing::Suspended];
             script.role = if by_hand { Role::Operator } else { Role::System };
             let answer = if by_hand {
-                script.state.transition(STATES[to], None)
+                script.state.transition(STATES[to], OPERATOR, None)
             } else {
                 script.state.follow(standings[standing], None)
             };
