@@ -139,9 +139,19 @@ impl Deployment {
             Event::Subscribed(it) => {
                 // Subscribing again goes on without the addons of before.
                 self.attachments.values_mut().for_each(|it| it.is_attached = false);
-                self.bind(&it.plan, it.version);
+                self.subscription = Some(Subscription {
+                    plan: it.plan.clone(),
+                    version: it.version,
+                    state: SubscriptionState::Active,
+                });
             }
-            Event::PlanVersionChanged(it) => self.bind(&it.plan, it.version),
+            // Another price; whether it is charged stays as it is.
+            Event::PlanVersionChanged(it) => {
+                if let Some(subscription) = &mut self.subscription {
+                    subscription.plan = it.plan.clone();
+                    subscription.version = it.version;
+                }
+            }
             Event::SubscriptionPaused(_) => self.set_subscription(SubscriptionState::Paused),
             Event::SubscriptionResumed(_) => self.set_subscription(SubscriptionState::Active),
             Event::SubscriptionCancelled(_) => self.set_subscription(SubscriptionState::Cancelled),
@@ -162,11 +172,6 @@ impl Deployment {
             }
         }
         Ok(self)
-    }
-
-    fn bind(&mut self, plan: &PlanCode, version: u32) {
-        let state = SubscriptionState::Active;
-        self.subscription = Some(Subscription { plan: plan.clone(), version, state });
     }
 
     fn set_subscription(&mut self, state: SubscriptionState) {

@@ -59,12 +59,14 @@ pub(super) struct Script<S> {
     pub(super) role: Role,
     pub(super) key: Option<Key>,
     told: Vec<Event>,
+    records: Vec<Record>,
 }
 
 impl<S: Folded> Script<S> {
     pub(super) fn new() -> Self {
         let at = "2026-04-01T00:00:00Z".parse().unwrap();
-        Self { state: S::default(), at, role: Role::Operator, key: None, told: Vec::new() }
+        let (told, records) = (Vec::new(), Vec::new());
+        Self { state: S::default(), at, role: Role::Operator, key: None, told, records }
     }
 
     /// Records what was decided; answers how many events that were.
@@ -80,7 +82,7 @@ impl<S: Folded> Script<S> {
     pub(super) fn record(&mut self, event: Event) {
         let record = self.next(event);
         self.state = self.state.clone().after(&record).unwrap();
-        self.told.push(record.event);
+        self.keep(record);
     }
 
     /// Records it where the history allows it.
@@ -88,8 +90,13 @@ impl<S: Folded> Script<S> {
         let record = self.next(event);
         if let Ok(state) = self.state.clone().after(&record) {
             self.state = state;
-            self.told.push(record.event);
+            self.keep(record);
         }
+    }
+
+    fn keep(&mut self, record: Record) {
+        self.told.push(record.event.clone());
+        self.records.push(record);
     }
 
     /// Why the history does not allow it.
@@ -126,6 +133,11 @@ impl<S: Folded> Script<S> {
     /// Everything recorded.
     pub(super) fn told(&self) -> &[Event] {
         &self.told
+    }
+
+    /// The same, as the records they are.
+    pub(super) fn records(&self) -> &[Record] {
+        &self.records
     }
 
     pub(super) fn pass(&mut self, seconds: i64) {

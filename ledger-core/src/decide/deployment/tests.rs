@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::decide::script::{Script, catalog, offers};
+use crate::billing::{CatalogFold, DeploymentFold};
+use crate::decide::script::{Folded, Script, catalog, offers};
 use crate::decide::{Refusal, RefusalKind};
+use crate::stream::Stream;
 use crate::testing::cases;
 
 const STATES: [State; 8] = [
@@ -211,6 +213,21 @@ fn an_exempt_deployment_is_left_alone() {
     assert_eq!(follow(&mut script, Standing::Suspended), State::Suspended);
 }
 
+/// The catalog, and a second version of Studio and of its addon.
+fn shop() -> Script<Offers> {
+    let mut shop = Script::<Offers>::new();
+    shop.take(shop.state.publish(&catalog(), shop.at));
+    let mut dearer = catalog();
+    dearer.plans[0].name = "Studio 2".parse().unwrap();
+    dearer.addons[0].price = crate::money::Money::parse("9", aud()).unwrap();
+    shop.take(shop.state.publish(&dearer, shop.at));
+    shop
+}
+
+fn two_versions() -> Offers {
+    shop().state
+}
+
 #[test]
 fn a_new_version_reprices_nobody_until_they_move() {
     let mut script = deployment(Beginning::Active);
@@ -224,19 +241,29 @@ fn a_new_version_reprices_nobody_until_they_move() {
     };
     assert_eq!(script.take(attach(&script, &offers())), 1);
 
-    let mut shop = Script::<Offers>::new();
-    shop.take(shop.state.publish(&catalog(), shop.at));
-    let mut dearer = catalog();
-    dearer.plans[0].name = "Studio 2".parse().unwrap();
-    dearer.addons[0].price = crate::money::Money::parse("9", aud()).unwrap();
-    shop.take(shop.state.publish(&dearer, shop.at));
+    let dearer = two_versions();
     // The same attachment again keeps its price.
-    assert_eq!(script.take(attach(&script, &shop.state)), 0);
+    assert_eq!(script.take(attach(&script, &dearer)), 0);
     assert_eq!(script.state.addons().next().unwrap().price.to_string(), "7.50 AUD");
     assert_eq!(script.state.subscription().unwrap().version, 1);
-    assert_eq!(script.take(script.state.subscribe(&shop.state, &studio, aud())), 1);
+    assert_eq!(script.take(script.state.subscribe(&dearer, &studio, aud())), 1);
     assert_eq!(script.state.subscription().unwrap().version, 2);
     assert_eq!(script.state.addons().count(), 1);
+}
+
+#[test]
+fn another_plan_while_it_is_paused_charges_nothing_until_it_is_resumed() {
+    let mut script = deployment(Beginning::Active);
+    let studio: PlanCode = "studio".parse().unwrap();
+    script.take(script.state.subscribe(&offers(), &studio, aud()));
+    assert_eq!(script.take(script.state.pause_subscription(None)), 1);
+    let offers = two_versions();
+    assert_eq!(script.take(script.state.subscribe(&offers, &studio, aud())), 1);
+    let paused = SubscriptionState::Paused;
+    let found = script.state.subscription().unwrap();
+    assert_eq!((found.version, found.state), (2, paused));
+    assert_eq!(script.take(script.state.resume_subscription(None)), 1);
+    assert_eq!(script.state.subscription().unwrap().state, SubscriptionState::Active);
 }
 
 #[test]
@@ -312,6 +339,51 @@ proptest! {
             prop_assert_eq!(count == 0, from == now);
             let row = DOMAIN.split("; ").find(|it| it.starts_with(&word(from))).unwrap();
             prop_assert!(count == 0 || row.contains(&word(now)));
+        }
+    }
+
+    /// What a decision says of a subscription is what the bill says: whether a day is charged, and
+    /// by which version.
+    #[test]
+    fn the_decision_and_the_bill_fold_any_history_to_the_same_subscription(
+        wishes in proptest::collection::vec((0_usize..6, 0_usize..8, 0_usize..2), 0..40),
+    ) {
+        let (old, new) = (offers(), two_versions());
+        let mut catalog = CatalogFold::default();
+        for record in shop().records() {
+            catalog = catalog.fold(record).unwrap();
+        }
+        let mut script = deployment(Beginning::Active);
+        let stream: Stream = Deployment::STREAM.parse().unwrap();
+        let Stream::Deployment(tenant, slug) = stream else { panic!("{stream}") };
+        let mut bill = DeploymentFold::of(tenant, slug);
+        let mut told = 0;
+        for (wish, to, version) in wishes {
+            script.pass(3_600);
+            let studio: PlanCode = "studio".parse().unwrap();
+            let offers = if version == 0 { &old } else { &new };
+            let state = &script.state;
+            let answer = match wish {
+                0 | 1 => state.subscribe(offers, &studio, aud()),
+                2 => state.pause_subscription(None),
+                3 => state.resume_subscription(None),
+                4 => state.cancel_subscription(None),
+                _ => state.transition(STATES[to], OPERATOR, None),
+            };
+            script.take(Ok::<_, DeploymentRefusal>(answer.unwrap_or_default()));
+            // The bill reads what was recorded and nothing else.
+            for record in &script.records()[told..] {
+                bill = bill.fold(record).unwrap();
+            }
+            told = script.told().len();
+            let deployment = bill.deployment(&catalog).unwrap();
+            let runs = matches!(script.state.state(), Some(State::Active | State::PastDue));
+            let subscription = script.state.subscription();
+            let pays = subscription.is_some_and(|it| it.state == SubscriptionState::Active);
+            let charged = deployment.charged.last().is_some_and(|it| it.is_charged);
+            prop_assert_eq!(charged, runs && pays);
+            let bound = deployment.bound.last().map(|it| it.version);
+            prop_assert_eq!(bound, subscription.map(|it| it.version));
         }
     }
 }
