@@ -91,6 +91,8 @@ pub struct Account {
     term: Option<Term>,
     /// Slots of the running term; a released one keeps its name and holds nothing.
     slots: BTreeMap<ReservationId, Option<SlotAllocated>>,
+    /// The names of slots that lapsed with a former term, and may still be released.
+    lapsed: BTreeSet<ReservationId>,
     grants: BTreeMap<ReservationId, guard::Grant>,
     coupons: BTreeSet<CouponCode>,
     tier: Option<DiscountTierReached>,
@@ -197,7 +199,7 @@ impl Account {
                 let price = self.amount(it.price)?;
                 self.credit.draw(price, &it.lots)?;
                 // The former term is over: its slots lapsed with it.
-                self.slots.clear();
+                self.lapsed.extend(std::mem::take(&mut self.slots).into_keys());
                 self.term = Some(Term {
                     plan: it.plan.clone(),
                     price: it.price,

@@ -110,7 +110,7 @@ impl Account {
         one(SlotAllocated { slot: slot.clone(), plan, cost, expires_at })
     }
 
-    /// Frees a slot. Twice, or after it lapsed, changes nothing.
+    /// Frees a slot. Twice, or after it lapsed, changes nothing, also where another term runs now.
     pub fn release_slot(
         &self,
         slot: &ReservationId,
@@ -122,6 +122,7 @@ impl Account {
         match self.slots.get(slot) {
             Some(Some(it)) if it.expires_at > at => one(SlotReleased { slot: slot.clone() }),
             Some(_) => nothing(),
+            None if self.lapsed.contains(slot) => nothing(),
             None => Err(SlotRefusal::SlotUnknown { slot: slot.clone() }),
         }
     }

@@ -174,6 +174,27 @@ fn a_slot_is_refused_in_the_order_of_the_domain() {
     );
 }
 
+/// A machine that outlived its term is released late, when the next term runs.
+#[test]
+fn a_slot_of_a_former_term_may_still_be_released() {
+    let mut script = buyer(2_000);
+    script.take(buy(&script, "vm5"));
+    script.take(script.state.allocate_slot(&slot(1), script.at));
+    script.take(script.state.allocate_slot(&slot(2), script.at));
+    script.take(script.state.release_slot(&slot(2), script.at));
+    script.pass(31 * 86_400);
+    script.take(buy(&script, "vm5"));
+    for known in [1, 2] {
+        assert_eq!(script.state.release_slot(&slot(known), script.at), Ok(Vec::new()));
+    }
+    let unknown = SlotRefusal::SlotUnknown { slot: slot(3) };
+    assert_eq!(script.state.release_slot(&slot(3), script.at), Err(unknown));
+    // The name may be given again in the new term, and then it is that term's.
+    assert_eq!(script.take(script.state.allocate_slot(&slot(1), script.at)), 1);
+    assert_eq!(script.take(script.state.release_slot(&slot(1), script.at)), 1);
+    assert_eq!(script.take(script.state.release_slot(&slot(1), script.at)), 0);
+}
+
 #[test]
 fn the_slots_of_a_plan_cost_its_price_together() {
     let check = |plan: &str, costs: &[i128]| {
@@ -243,7 +264,7 @@ proptest! {
     fn no_order_of_commands_oversells(steps in proptest::collection::vec(step(), 1..60)) {
         let mut script = buyer(1);
         let (mut cents, mut drawn) = (1_i128, 0_i128);
-        let mut held = BTreeSet::new();
+        let (mut held, mut named) = (BTreeSet::new(), BTreeSet::new());
         let (mut capacity, mut ends_at, mut is_open, mut serial) = (0, script.at, true, 0_u32);
         for step in steps {
             serial += 1;
@@ -279,13 +300,16 @@ proptest! {
                         prop_assert_eq!(events.is_empty(), held.contains(&number));
                         script.take(Ok::<_, SlotRefusal>(events));
                         held.insert(number);
+                        named.insert(number);
                         prop_assert_eq!(
                             script.take(script.state.allocate_slot(&name, script.at)), 0
                         );
                     }
                 }
                 Step::Free(number) => {
-                    if let Ok(events) = script.state.release_slot(&slot(number), script.at) {
+                    let answer = script.state.release_slot(&slot(number), script.at);
+                    prop_assert_eq!(answer.is_ok(), named.contains(&number));
+                    if let Ok(events) = answer {
                         prop_assert_eq!(events.is_empty(), !held.remove(&number));
                         script.take(Ok::<_, SlotRefusal>(events));
                     }
