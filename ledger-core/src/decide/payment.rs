@@ -147,6 +147,12 @@ impl Payment {
         self.moved_at.max(self.received.map(|(_, at)| at))
     }
 
+    /// When what is to become credit of it was paid: when it was received, for the first that does,
+    /// whenever somebody comes to it and whatever went back meanwhile; later only what came back.
+    pub fn paid_at(&self) -> Option<Timestamp> {
+        if self.lots().is_empty() { self.received.map(|(_, at)| at) } else { self.moved_at() }
+    }
+
     /// What of it is for which of the gateway's invoices, where that was said, in order of their
     /// ids.
     pub fn shares(&self) -> impl Iterator<Item = (&PaymentRef, Money)> {

@@ -71,15 +71,15 @@ proptest! {
         let (reservation, lot, note, plan, number) = names;
         let plan = catalog.plans.first().map_or(plan, |it| it.plan.clone());
         let lot = drawn.0.lots.first().map_or(lot, |it| it.lot.clone());
-        answered(account.top_up(&top_up));
+        answered(account.top_up(&top_up, at));
         if let DrawPurpose::Usage { period, reached, kinds } = &drawn.0.purpose {
             let due = UsageDue { period: *period, reached: *reached, kinds: kinds.clone() };
             answered(account.settle_usage(&due, at));
         }
         answered(account.apply_to_invoice(&number, money.0, at));
-        answered(account.expire(at));
+        answered(account.expire(at).map(|it| it.into_iter().map(|(_, event)| event).collect()));
         answered(account.refund(&lot, money.0, note.clone(), at));
-        answered(account.charge_back(&drawn.1));
+        answered(account.charge_back(&drawn.1, at));
         answered(account.return_draw((Revision::FIRST, &drawn.0), money.0, Vec::new(), note));
         let bought = account.purchase(&offers, &Purchase { plan: plan.clone(), at, key: None });
         if bought.as_ref().is_ok_and(|it| !it.is_empty()) {

@@ -20,11 +20,12 @@ use crate::id::PaymentRef;
 use crate::log::Append;
 use crate::money::{Exact, Money, MoneyError};
 use crate::stream::Stream;
+use crate::time::Timestamp;
 
 /// One move of a payment's money.
 enum Move {
-    /// In the account: to credit, or from it.
-    Account(Vec<Event>),
+    /// In the account, at an instant: to credit, or from it.
+    Account(Timestamp, Vec<Event>),
     /// To an invoice, or from it where below zero.
     Invoice(usize, PaymentApplied),
 }
@@ -65,12 +66,14 @@ pub fn next(books: &Books<'_>) -> Result<Option<(PaymentRef, Append)>, Enforceme
                 }
             }
         })?;
-        let (Some(found), Some(at)) = (found, payment.moved_at()) else { continue };
-        let (stream, reached, events) = match found {
-            Move::Account(events) => (Stream::Account(books.tenant.clone()), books.reached, events),
+        let (Some(found), Some(moved_at)) = (found, payment.moved_at()) else { continue };
+        let (stream, reached, at, events) = match found {
+            Move::Account(at, events) => {
+                (Stream::Account(books.tenant.clone()), books.reached, at, events)
+            }
             Move::Invoice(place, applied) => {
                 let Some(invoices) = books.invoices.get(place) else { continue };
-                (invoices.stream(), invoices.reached(), vec![applied.into()])
+                (invoices.stream(), invoices.reached(), moved_at, vec![applied.into()])
             }
         };
         let id = format!("{}:{stream}@{}", name_of(object), reached.next());
@@ -85,7 +88,9 @@ fn next_move(
     object: &PaymentObject,
     payment: &Payment,
 ) -> Result<Option<Move>, Stuck> {
-    let Some(at) = payment.moved_at() else { return Ok(None) };
+    let (Some(moved_at), Some(paid_at)) = (payment.moved_at(), payment.paid_at()) else {
+        return Ok(None);
+    };
     let (account, currency) = (books.account, payment.currency());
     let money = |amount| Money::new(amount, currency);
     let placed = placed(books, object)?;
@@ -98,15 +103,17 @@ fn next_move(
     let on_invoices = Money::sum(currency, placed.iter().map(|(.., paid)| *paid))?.amount();
     let in_credit = payment.in_credit()?;
     let missing = payment.kept()?.checked_sub(on_invoices)?.checked_sub(in_credit)?;
-    let moved = match (missing.cmp(&Exact::ZERO), asking) {
+    let (at, moved) = match (missing.cmp(&Exact::ZERO), asking) {
         (Ordering::Greater, Some(it)) => {
             let share = it.most.checked_sub(it.paid)?.min(missing);
             return Ok(Some(apply(it.place, it.document, object, money(share))));
         }
-        (Ordering::Greater, None) => account.credit_payment(object, money(missing))?,
+        (Ordering::Greater, None) => {
+            (paid_at, account.credit_payment(object, money(missing), paid_at)?)
+        }
         (Ordering::Less, _) if in_credit > Exact::ZERO => {
             let back = missing.negated().min(in_credit);
-            account.take_payment_back(object, money(back), at)?
+            (moved_at, account.take_payment_back(object, money(back), moved_at)?)
         }
         (Ordering::Less, _) => {
             let mut placed = placed.into_iter();
@@ -118,11 +125,12 @@ fn next_move(
         }
         (Ordering::Equal, Some(it)) if in_credit > Exact::ZERO => {
             let share = it.most.checked_sub(it.paid)?.min(in_credit);
-            account.draw_payment(object, &it.document.document.number, money(share), at)?
+            let number = &it.document.document.number;
+            (moved_at, account.draw_payment(object, number, money(share), moved_at)?)
         }
-        (Ordering::Equal, _) => Vec::new(),
+        (Ordering::Equal, _) => return Ok(None),
     };
-    Ok(Some(moved).filter(|it| !it.is_empty()).map(Move::Account))
+    Ok(Some(moved).filter(|it| !it.is_empty()).map(|it| Move::Account(at, it)))
 }
 
 fn apply(place: usize, to: &IssuedDocument, object: &PaymentObject, amount: Money) -> Move {

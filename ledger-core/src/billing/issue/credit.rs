@@ -69,8 +69,9 @@ fn top_up(errand: &Errand<'_>, issued: &IssuedDocument) -> Result<Option<Step>, 
         expires_at: None,
         origin: CreditOrigin::CreditNote { number: number.clone() },
     };
-    let paid_in = moved(number, errand.heads.account.account().top_up(&command))?;
-    Ok(step(errand, (number, "credit-given"), issued.issued_at, issued.id, paid_in))
+    let (account, at) = (errand.heads.account.account(), issued.issued_at);
+    let paid_in = moved(number, account.top_up(&command, at))?;
+    Ok(step(errand, (number, "credit-given"), at, issued.id, paid_in))
 }
 
 /// Draws what credit pays of an invoice at issue; nothing where it was drawn, or there is nothing.

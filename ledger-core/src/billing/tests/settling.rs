@@ -264,8 +264,8 @@ fn a_rollup_settles_first_and_late_usage_draws_from_lots_alive_then() {
     assert_eq!(ledger.roll_up("acme", "2026-06"), issued("CN-000001"));
     assert_eq!(ledger.left("2026-07-01"), parsed("49.75"));
     let account = ledger.heads("acme", APRIL).account;
-    for it in account.account().expire(at("2026-07-01")).unwrap() {
-        ledger.tell(ACCOUNT, "2026-07-01", it);
+    for (gone_at, it) in account.account().expire(at("2026-07-01")).unwrap() {
+        ledger.tell(ACCOUNT, &gone_at.to_string(), it);
     }
     ledger.expect_postings(&[APRIL, "2026-05", "2026-06"]);
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Account;
-use crate::decide::{Refusal, RefusalKind, nothing, one};
+use crate::decide::{nothing, one};
 use crate::event;
 use crate::event::account::{
     CreditChargedBack, CreditDrawn, CreditExpired, CreditOrigin, CreditRefunded, CreditReturned,
@@ -19,8 +19,10 @@ use crate::log::{Record, Revision};
 use crate::money::{Currency, Exact, ExactError, Money, MoneyError, Rounding};
 use crate::time::{BillingPeriod, Timestamp};
 
+mod refusal;
 mod usage;
 
+pub use refusal::CreditRefusal;
 use usage::Settled;
 pub use usage::UsageDue;
 
@@ -33,13 +35,28 @@ pub struct Lot {
     left: Exact,
     /// How old it is: when it was paid, then its place in the stream.
     age: (Timestamp, Revision),
+    /// The last time that something came into it.
+    filled_at: Timestamp,
 }
 
 impl Lot {
     /// What is left of it at an instant.
     fn left(&self, at: Timestamp) -> Exact {
-        if self.paid.expires_at.is_some_and(|it| it <= at) { Exact::ZERO } else { self.left }
+        if is_gone(&self.paid, at) { Exact::ZERO } else { self.left }
     }
+
+    /// What has expired of it by an instant, and when that was gone: at its end, or when it went
+    /// back to it after that.
+    fn expired(&self, at: Timestamp) -> Option<(Timestamp, Exact)> {
+        let expires_at = self.paid.expires_at.filter(|it| *it <= at)?;
+        let is_left = !self.left.is_zero();
+        is_left.then(|| (expires_at.max(self.filled_at), self.left))
+    }
+}
+
+/// Whether a lot is gone at an instant; at its expiry itself it is.
+fn is_gone(lot: &CreditToppedUp, at: Timestamp) -> bool {
+    lot.expires_at.is_some_and(|it| it <= at)
 }
 
 /// What went back of one draw.
@@ -199,12 +216,12 @@ impl Credit {
                     DrawPurpose::Payment { .. } => (),
                 }
             }
-            Event::CreditReturned(it) => self.take_returned(it, currency)?,
+            Event::CreditReturned(it) => self.take_returned(it, currency, record.occurred_at)?,
             Event::CreditExpired(it) => self.reduce(&it.lot, of(it.amount, currency)?)?,
             Event::CreditRefunded(it) => self.reduce(&it.lot, of(it.amount, currency)?)?,
             Event::CreditChargedBack(it) => {
                 let amount = of(it.amount, currency)?;
-                let given = self.lot(&it.lot)?.left.min(amount);
+                let given = self.lot(&it.lot)?.left(record.occurred_at).min(amount);
                 self.reduce(&it.lot, given)?;
                 self.owe(amount.checked_sub(given).map_err(MoneyError::from)?)?;
                 self.charged_back.insert((it.gateway.clone(), it.object.clone()));
@@ -231,13 +248,16 @@ impl Credit {
         &mut self,
         it: &CreditReturned,
         currency: Currency,
+        at: Timestamp,
     ) -> Result<(), FoldProblem> {
         let mut settles = of(it.amount, currency)?;
         let mut returned = self.returned.remove(&it.draw).unwrap_or_default();
         add(&mut returned.total, settles)?;
         for part in &it.lots {
             let given = part.amount.amount();
-            add(&mut self.lot(&part.lot)?.left, given)?;
+            let lot = self.lot(&part.lot)?;
+            add(&mut lot.left, given)?;
+            lot.filled_at = lot.filled_at.max(at);
             add(returned.lots.entry(part.lot.clone()).or_default(), given)?;
             add(&mut settles, given.negated())?;
         }
@@ -255,11 +275,14 @@ impl Credit {
         record: &Record,
     ) -> Result<(), FoldProblem> {
         let amount = of(it.amount, currency)?;
-        let settles = self.owed.min(amount).max(Exact::ZERO);
+        let (at, mut settles) = (record.occurred_at, self.owed.min(amount).max(Exact::ZERO));
+        if is_gone(it, at) {
+            settles = Exact::ZERO;
+        }
         self.owe(settles.negated())?;
         let left = amount.checked_sub(settles).map_err(MoneyError::from)?;
-        let age = (record.occurred_at, record.revision);
-        self.lots.insert(it.lot.clone(), Lot { paid: it.clone(), left, age });
+        let (age, filled_at) = ((at, record.revision), at);
+        self.lots.insert(it.lot.clone(), Lot { paid: it.clone(), left, age, filled_at });
         let is_payment = match it.origin {
             CreditOrigin::Payment { .. } | CreditOrigin::Operator { .. } => true,
             CreditOrigin::CreditNote { .. } => false,
@@ -304,79 +327,6 @@ pub(super) fn of(money: Money, currency: Currency) -> Result<Exact, MoneyError> 
     Ok(money.amount())
 }
 
-/// Why a change of credit is refused, in the order of checking.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CreditRefusal {
-    /// Nobody of that name.
-    #[error("no such tenant")]
-    TenantUnknown,
-    /// Another currency than the account's, or an amount beyond all bounds.
-    #[error("the amount cannot be booked")]
-    Amount(#[source] MoneyError),
-    /// Zero or less.
-    #[error("{amount} is not more than nothing")]
-    AmountNotPositive {
-        /// What was given.
-        amount: Money,
-    },
-    /// The lot exists, with other content.
-    #[error("lot {lot} was paid in with other content")]
-    LotTaken {
-        /// The lot.
-        lot: LotId,
-    },
-    /// No such lot.
-    #[error("no lot is called {lot}")]
-    LotUnknown {
-        /// The lot.
-        lot: LotId,
-    },
-    /// Nothing is left of the lot.
-    #[error("nothing is left of lot {lot}")]
-    LotEmpty {
-        /// The lot.
-        lot: LotId,
-    },
-    /// More would go back than the draw took.
-    #[error("{left} of the draw can go back, not {amount}")]
-    ReturnExceedsDraw {
-        /// What the draw took, less what went back before.
-        left: Money,
-        /// What was to go back.
-        amount: Money,
-    },
-}
-
-impl Refusal for CreditRefusal {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::TenantUnknown => "tenant_unknown",
-            Self::Amount(source) => amount_code(source),
-            Self::AmountNotPositive { .. } => "amount_not_positive",
-            Self::LotTaken { .. } => "lot_taken",
-            Self::LotUnknown { .. } => "lot_unknown",
-            Self::LotEmpty { .. } => "lot_empty",
-            Self::ReturnExceedsDraw { .. } => "return_exceeds_draw",
-        }
-    }
-
-    fn kind(&self) -> RefusalKind {
-        match self {
-            Self::TenantUnknown | Self::LotUnknown { .. } => RefusalKind::NotFound,
-            Self::LotTaken { .. } | Self::LotEmpty { .. } => RefusalKind::Conflict,
-            Self::Amount(_) | Self::AmountNotPositive { .. } | Self::ReturnExceedsDraw { .. } => {
-                RefusalKind::Unprocessable
-            }
-        }
-    }
-}
-
-impl From<MoneyError> for CreditRefusal {
-    fn from(source: MoneyError) -> Self {
-        Self::Amount(source)
-    }
-}
-
 /// The code of an amount that cannot be booked.
 pub(super) const fn amount_code(error: &MoneyError) -> &'static str {
     match error {
@@ -405,13 +355,17 @@ impl Account {
         Ok(self.credit.expect_room(of(amount, currency)?)?)
     }
 
-    /// Pays credit in. The same lot again changes nothing.
-    pub fn top_up(&self, command: &CreditToppedUp) -> Answer {
+    /// Pays credit in. The same lot again changes nothing, whenever it comes.
+    pub fn top_up(&self, command: &CreditToppedUp, at: Timestamp) -> Answer {
         let (_, amount) = self.positive(command.amount)?;
         match self.credit.lots.get(&command.lot) {
             Some(lot) if lot.paid == *command => nothing(),
             Some(_) => Err(CreditRefusal::LotTaken { lot: command.lot.clone() }),
             None => {
+                if let Some(expires_at) = command.expires_at.filter(|it| *it <= at) {
+                    let lot = command.lot.clone();
+                    return Err(CreditRefusal::LotExpired { lot, expires_at, at });
+                }
                 self.credit.expect_room(amount)?;
                 one(command.clone())
             }
@@ -445,13 +399,14 @@ impl Account {
         self.return_draw((*draw, drawn), left, Vec::new(), reason)
     }
 
-    /// What has expired and was not recorded as such.
-    pub fn expire(&self, at: Timestamp) -> Answer {
+    /// What has expired and was not recorded as such, each with the instant at which it was gone:
+    /// that is when it occurred and whose day's income it is, however late somebody looks.
+    pub fn expire(&self, at: Timestamp) -> Result<Vec<(Timestamp, event::Event)>, CreditRefusal> {
         let currency = self.currency().ok_or(CreditRefusal::TenantUnknown)?;
-        let gone = self.credit.lots.iter().filter(|(_, it)| it.left != it.left(at));
-        let expired = gone.map(|(lot, it)| {
-            let amount = Money::new(it.left, currency);
-            CreditExpired { lot: lot.clone(), amount }.into()
+        let gone = self.credit.lots.iter().filter_map(|(lot, it)| Some((lot, it.expired(at)?)));
+        let expired = gone.map(|(lot, (gone_at, left))| {
+            let amount = Money::new(left, currency);
+            (gone_at, CreditExpired { lot: lot.clone(), amount }.into())
         });
         Ok(expired.collect())
     }
@@ -470,12 +425,12 @@ impl Account {
         one(CreditRefunded { lot: lot.clone(), requested, amount, object: None, reason })
     }
 
-    /// Takes back what a bank took back; the balance may go below zero. The same dispute again
-    /// changes nothing.
-    pub fn charge_back(&self, command: &CreditChargedBack) -> Answer {
+    /// Takes back what a bank took back; the balance may go below zero, and what has expired gives
+    /// nothing. The same dispute again changes nothing.
+    pub fn charge_back(&self, command: &CreditChargedBack, at: Timestamp) -> Answer {
         let (_, exact) = self.positive(command.amount)?;
         let unknown = || CreditRefusal::LotUnknown { lot: command.lot.clone() };
-        let left = self.credit.lots.get(&command.lot).ok_or_else(unknown)?.left;
+        let left = self.credit.lots.get(&command.lot).ok_or_else(unknown)?.left(at);
         let dispute = (command.gateway.clone(), command.object.clone());
         if self.credit.charged_back.contains(&dispute) {
             return nothing();

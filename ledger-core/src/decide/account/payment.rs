@@ -159,11 +159,11 @@ impl Account {
         }
         let kept = known.map_or(Ok(amount.amount()), |it| it.kept_of(amount.amount()))?;
         let amount = Money::new(kept, amount.currency());
-        Ok(self.credit_payment(&object, amount)?.into_iter().next())
+        Ok(self.credit_payment(&object, amount, notice.occurred_at)?.into_iter().next())
     }
 
     /// Makes credit of a payment, or of a part of it: one more lot.
-    pub fn credit_payment(&self, object: &PaymentObject, amount: Money) -> Answer {
+    pub fn credit_payment(&self, object: &PaymentObject, amount: Money, at: Timestamp) -> Answer {
         if amount.amount() <= Exact::ZERO {
             return Ok(Vec::new());
         }
@@ -174,7 +174,7 @@ impl Account {
         };
         let lot = lot_of(object, lots + 1);
         let top_up = CreditToppedUp { lot, amount, expires_at: None, origin };
-        self.top_up(&top_up)
+        self.top_up(&top_up, at)
     }
 
     /// Draws the credit of a payment for the invoice that it turned out to be for, in full.

@@ -51,7 +51,7 @@ pub(super) fn due(reached: u64, cents: i128) -> UsageDue {
 fn buyer(cents: i128) -> Script<Account> {
     let mut script = tenant();
     script.take(script.state.verify_identity(&IdentityVerified { evidence: None }));
-    script.take(script.state.top_up(&lot("lot-1", cents)));
+    script.take(script.state.top_up(&lot("lot-1", cents), script.at));
     script
 }
 
@@ -88,7 +88,7 @@ fn a_purchase_is_refused_in_the_order_of_the_domain() {
     script.take(script.state.verify_identity(&IdentityVerified { evidence: None }));
     refused(&script, "nowhere", "plan_unknown", RefusalKind::NotFound);
     refused(&script, "studio", "plan_unknown", RefusalKind::NotFound);
-    script.take(script.state.top_up(&lot("lot-1", 1000)));
+    script.take(script.state.top_up(&lot("lot-1", 1000), script.at));
     script.take(buy(&script, "vm5"));
     refused(&script, "vm5_aud", "currency_mismatch", RefusalKind::Unprocessable);
     refused(&script, "vm5", "plan_active", RefusalKind::Conflict);
@@ -218,7 +218,7 @@ fn the_slots_of_a_plan_cost_its_price_together() {
 #[test]
 fn a_draw_of_credit_in_another_currency_does_not_fold() {
     let mut script = tenant();
-    script.take(script.state.top_up(&lot("lot-1", 100)));
+    script.take(script.state.top_up(&lot("lot-1", 100), script.at));
     let foreign = CreditDrawn {
         amount: Money::zero("AUD".parse().unwrap()),
         lots: Vec::new(),
@@ -271,8 +271,8 @@ proptest! {
             match step {
                 Step::TopUp(more) => {
                     let command = lot(&format!("lot-{serial}x"), more);
-                    prop_assert_eq!(script.take(script.state.top_up(&command)), 1);
-                    prop_assert_eq!(script.take(script.state.top_up(&command)), 0);
+                    prop_assert_eq!(script.take(script.state.top_up(&command, script.at)), 1);
+                    prop_assert_eq!(script.take(script.state.top_up(&command, script.at)), 0);
                     cents += more;
                 }
                 Step::Use(price) => {

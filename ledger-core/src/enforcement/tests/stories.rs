@@ -295,6 +295,67 @@ fn money_of_somebody_unknown_waits_in_sight_until_it_is_assigned() {
     assert_eq!(crate::decide::Refusal::code(&refusal), "already_assigned");
 }
 
+/// The ladder begins with the day the tenant paid, whenever a tick comes to it and whatever of it
+/// went back meanwhile.
+#[test]
+fn the_first_payment_is_dated_by_its_receipt_whenever_it_becomes_credit() {
+    // 10.00 of somebody unknown, of which 2.00 go back before anybody knows whose it is.
+    for ticks in [vec![10], vec![1, 2, 9, 10]] {
+        let mut world = World::new();
+        world.deliver(&notice("evt_1", "pi_1", 1000, day(1), Change::Succeeded), false);
+        let assign = |world: &mut World, at: i64| {
+            let command =
+                PaymentAssigned { object: parsed("pi_1"), tenant: tenant(), invoice: None };
+            let events = world.suspense.assign(&command, &world.account).unwrap();
+            world.record(&parsed("suspense-stripe"), day(at), events);
+        };
+        if ticks.len() > 1 {
+            assign(&mut world, 1);
+        }
+        for at in ticks {
+            if at >= 9 {
+                let back = notice("evt_2", "pi_1", 200, day(9), Change::Refunded);
+                world.deliver(&back, false);
+                assign(&mut world, at);
+            }
+            world.tick(day(at));
+        }
+        assert_eq!(world.balance(day(10)), aud(800).amount());
+        assert_eq!(world.account.credit().first_paid_at(), Some(day(1)));
+    }
+    // What an invoice leaves of a payment, part of which goes back before a tick.
+    for ticks in [vec![10], vec![1, 9, 10]] {
+        let mut world = World::new();
+        world.issue("A-1", 1, 7000);
+        world.deliver(&of("evt_1", "pi_1", 8000, day(1), "A-1", Change::Succeeded), false);
+        for at in ticks {
+            if at >= 9 {
+                let back = of("evt_2", "pi_1", 200, day(9), "A-1", Change::Refunded);
+                world.deliver(&back, false);
+            }
+            world.tick(day(at));
+        }
+        assert_eq!((world.due("A-1"), world.balance(day(10))), (aud(0), aud(800).amount()));
+        assert_eq!(world.account.credit().first_paid_at(), Some(day(1)));
+    }
+}
+
+/// What comes back is credit of the day it came back; what was received stays of its own.
+#[test]
+fn what_comes_back_is_dated_by_its_return() {
+    let mut world = World::new();
+    world.deliver(&of("evt_1", "pi_1", 1000, day(1), "", Change::Succeeded), false);
+    world.deliver(&of("evt_2", "pi_1", 1000, day(5), "", DISPUTED), false);
+    world.tick(day(6));
+    world.deliver(&of("evt_3", "pi_1", 1000, day(9), "", REINSTATED), false);
+    world.tick(day(10));
+    let top_ups = world.log.iter().filter_map(|it| {
+        let is_it = matches!(&it.event, Event::Account(account::Event::CreditToppedUp(_)));
+        is_it.then_some(it.occurred_at)
+    });
+    assert_eq!(top_ups.collect::<Vec<_>>(), [day(1), day(9)]);
+}
+
 #[test]
 fn foreign_money_is_refused_by_the_account_and_taken_by_suspense() {
     use crate::decide::Refusal;

@@ -40,6 +40,10 @@ struct Told {
 
 impl Told {
     fn record(&mut self, stream: &str, event: impl Into<Event>) -> Record {
+        self.record_at(now(), stream, event)
+    }
+
+    fn record_at(&mut self, at: Timestamp, stream: &str, event: impl Into<Event>) -> Record {
         let (stream, event) = (parsed::<Stream>(stream), event.into());
         assert!(event.belongs_in(&stream), "{} in {stream}", event.wire_name());
         let count = self.revisions.entry(stream.clone()).or_default();
@@ -51,7 +55,7 @@ impl Told {
             id: EventId::derive_placed(&LedgerId::from_bytes([7; 16]), &stream, revision),
             stream,
             revision,
-            occurred_at: now(),
+            occurred_at: at,
             recorded_at: now(),
             actor: Actor { who: parsed("test"), role: Role::Operator },
             causation: None,
@@ -161,7 +165,11 @@ impl World {
     }
 
     fn happen(&mut self, stream: &str, event: impl Into<Event>) {
-        let record = self.told.record(stream, event);
+        self.happen_at(now(), stream, event);
+    }
+
+    fn happen_at(&mut self, at: Timestamp, stream: &str, event: impl Into<Event>) {
+        let record = self.told.record_at(at, stream, event);
         if stream == ACCOUNT {
             self.account = std::mem::take(&mut self.account).fold(&record).unwrap();
             if let Event::Account(account::Event::CreditDrawn(it)) = &record.event
@@ -194,7 +202,7 @@ impl World {
                 let mut it = top_up(&lot, fine(amount), paid_by(&lot));
                 it.expires_at = expires.then(|| parsed("2026-06-01T00:00:00Z"));
                 self.lots.push(it.lot.clone());
-                self.decided(self.account.top_up(&it));
+                self.decided(self.account.top_up(&it, now()));
             }
             Act::Use(amount) => {
                 self.drawn = self.drawn.checked_add(fine(amount)).unwrap();
@@ -229,10 +237,15 @@ impl World {
                 let (lot, gateway) = (index.get(&self.lots).clone(), parsed("stripe"));
                 let object = parsed(&format!("dp_{}", self.told.position));
                 let back = CreditChargedBack { lot, amount: fine(amount), gateway, object };
-                self.decided(self.account.charge_back(&back));
+                self.decided(self.account.charge_back(&back, now()));
             }
             Act::Return(..) | Act::Refund(..) | Act::ChargeBack(..) => (),
-            Act::Expire => self.decided(self.account.expire(parsed("2026-07-01T00:00:00Z"))),
+            Act::Expire => {
+                let expired = self.account.expire(parsed("2026-07-01T00:00:00Z")).unwrap();
+                for (gone_at, event) in expired {
+                    self.happen_at(gone_at, ACCOUNT, event);
+                }
+            }
             Act::Issue { .. }
             | Act::Pay(..)
             | Act::Note(..)
@@ -312,7 +325,7 @@ impl World {
         self.happen(INVOICE, issued(document(&name, asks, settled, tax, up_to), applied));
         if asks.is_negative() {
             let origin = CreditOrigin::CreditNote { number };
-            self.decided(self.account.top_up(&top_up(&name, asks.negated(), origin)));
+            self.decided(self.account.top_up(&top_up(&name, asks.negated(), origin), now()));
         }
     }
 
@@ -329,7 +342,7 @@ impl World {
         self.happen(INVOICE, CreditNoteIssued { document, amends, to_credit, reason });
         if !to_credit.is_zero() {
             let origin = CreditOrigin::CreditNote { number: parsed(&name) };
-            self.decided(self.account.top_up(&top_up(&name, to_credit, origin)));
+            self.decided(self.account.top_up(&top_up(&name, to_credit, origin), now()));
         }
     }
 }
@@ -437,6 +450,26 @@ proptest! {
         let all = balances(&told.entries).unwrap();
         prop_assert_eq!(Money::sum(Currency::AUD, all.into_values()), Ok(aud("0")));
     }
+}
+
+/// A lot that ends on the last of June is June's income, whenever somebody looks.
+#[test]
+fn expired_credit_is_income_of_the_day_it_was_gone() {
+    let mut world = World::new();
+    let expires_at = parsed::<Timestamp>("2026-06-30T10:00:00Z");
+    let mut lot = top_up("lot", aud("5.00"), CreditOrigin::Operator { reason: parsed("paid") });
+    lot.expires_at = Some(expires_at);
+    world.decided(world.account.top_up(&lot, now()));
+    let late = parsed::<Timestamp>("2026-07-01T00:00:00Z");
+    for (gone_at, event) in world.account.expire(late).unwrap() {
+        world.happen_at(gone_at, ACCOUNT, event);
+    }
+    let of_income = |it: &&Entry| it.postings.iter().any(|of| of.account == Account::ExpiredCredit);
+    let income = world.told.entries.iter().filter(of_income).collect::<Vec<_>>();
+    assert_eq!(income.len(), 1);
+    assert_eq!(income[0].occurred_at, expires_at);
+    assert_eq!(world.told.balance(Account::ExpiredCredit), aud("-5.00"));
+    assert_eq!(world.account.expire(late).unwrap(), []);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::decide::account::tests::{due, lot, tenant, usd};
 use crate::decide::script::Script;
+use crate::decide::{Refusal, RefusalKind};
 use crate::testing::cases;
 
 fn note() -> Note {
@@ -41,10 +42,10 @@ fn lots_are_drawn_earliest_expiry_first_then_oldest() {
     let mut script = tenant();
     let at = script.at;
     for paid in [lot("d", 100), expiring("c", 100, at, 20), lot("e", 100)] {
-        script.take(script.state.top_up(&paid));
+        script.take(script.state.top_up(&paid, script.at));
     }
     for paid in [expiring("b", 100, at, 10), expiring("a", 100, at, 20)] {
-        script.take(script.state.top_up(&paid));
+        script.take(script.state.top_up(&paid, script.at));
     }
     let drawn = use_up(&mut script, 450);
     let names = parts(&drawn).into_iter().map(|it| it.0).collect::<String>();
@@ -57,18 +58,21 @@ fn lots_are_drawn_earliest_expiry_first_then_oldest() {
 fn what_cannot_be_left_of_a_lot_is_refused() {
     let mut script = tenant();
     let amount = Money::parse("79228162514264337593543950335", usd(0).currency()).unwrap();
-    script.take(script.state.top_up(&CreditToppedUp { amount, ..lot("a", 100) }));
+    script.take(script.state.top_up(&CreditToppedUp { amount, ..lot("a", 100) }, script.at));
     let (account, number) = (&script.state, "INV-1".parse().unwrap());
     let is_refused = |answer: Answer| assert!(matches!(answer, Err(CreditRefusal::Amount(_))));
     is_refused(account.apply_to_invoice(&number, usd(1), script.at));
     is_refused(account.settle_usage(&due(script.revision().get(), 1), script.at));
     is_refused(account.refund(&"a".parse().unwrap(), usd(1), note(), script.at));
-    is_refused(account.charge_back(&CreditChargedBack {
-        lot: "a".parse().unwrap(),
-        amount: usd(1),
-        gateway: "stripe".parse().unwrap(),
-        object: "dp_1".parse().unwrap(),
-    }));
+    is_refused(account.charge_back(
+        &CreditChargedBack {
+            lot: "a".parse().unwrap(),
+            amount: usd(1),
+            gateway: "stripe".parse().unwrap(),
+            object: "dp_1".parse().unwrap(),
+        },
+        script.at,
+    ));
 }
 
 /// Two lots that are numbers each, and whose sum is one, may have none once a finer part is drawn.
@@ -77,13 +81,13 @@ fn what_leaves_a_balance_that_is_no_number_is_refused() {
     let mut script = tenant();
     let currency = usd(0).currency();
     let amount = Money::parse("79228162514264337593543950000", currency).unwrap();
-    script.take(script.state.top_up(&CreditToppedUp { amount, ..lot("whole", 100) }));
-    script.take(script.state.top_up(&expiring("soon", 30_000, script.at, 10)));
+    script.take(script.state.top_up(&CreditToppedUp { amount, ..lot("whole", 100) }, script.at));
+    script.take(script.state.top_up(&expiring("soon", 30_000, script.at, 10), script.at));
     let is_refused = |answer: Answer| assert!(matches!(answer, Err(CreditRefusal::Amount(_))));
     is_refused(script.state.settle_usage(&due(script.revision().get(), 1), script.at));
     is_refused(script.state.refund(&"soon".parse().unwrap(), usd(1), note(), script.at));
-    is_refused(script.state.top_up(&lot("cent", 1)));
-    is_refused(script.state.top_up(&lot("more", 10_000)));
+    is_refused(script.state.top_up(&lot("cent", 1), script.at));
+    is_refused(script.state.top_up(&lot("more", 10_000), script.at));
     assert!(script.state.expect_room(usd(3_500)).is_ok());
     use_up(&mut script, 30_000);
     assert_eq!(balance(&script), amount.amount());
@@ -92,15 +96,111 @@ fn what_leaves_a_balance_that_is_no_number_is_refused() {
 #[test]
 fn a_lot_is_gone_at_its_expiry_itself() {
     let mut script = tenant();
-    script.take(script.state.top_up(&expiring("a", 100, script.at, 1)));
+    script.take(script.state.top_up(&expiring("a", 100, script.at, 1), script.at));
     script.pass(86_399);
     assert_eq!(balance(&script), usd(100).amount());
-    assert_eq!(script.take(script.state.expire(script.at)), 0);
+    assert_eq!(expire(&mut script), []);
     script.pass(1);
     assert_eq!(balance(&script), Exact::ZERO);
-    assert_eq!(script.take(script.state.expire(script.at)), 1);
-    assert_eq!(script.take(script.state.expire(script.at)), 0);
+    assert_eq!(expire(&mut script), [(script.at, usd(100))]);
+    assert_eq!(expire(&mut script), []);
     assert_eq!(balance(&script), Exact::ZERO);
+}
+
+/// Records what has expired, each when it was gone; answers that.
+fn expire(script: &mut Script<Account>) -> Vec<(Timestamp, Money)> {
+    let now = script.at;
+    let mut gone = Vec::new();
+    for (gone_at, event) in script.state.expire(now).unwrap() {
+        let event::Event::Account(Event::CreditExpired(it)) = &event else { panic!("{event:?}") };
+        gone.push((gone_at, it.amount));
+        script.at = gone_at;
+        script.record(event);
+    }
+    script.at = now;
+    gone
+}
+
+/// A tick that comes late finds out when it was: at the lot's end, or when something went back to
+/// it after that.
+#[test]
+fn what_has_expired_was_gone_when_it_was_however_late_somebody_looks() {
+    let mut script = tenant();
+    script.take(script.state.top_up(&expiring("a", 100, script.at, 1), script.at));
+    let end = script.at.plus_seconds(86_400).unwrap();
+    let draw = script.revision();
+    let drawn = use_up(&mut script, 60);
+    script.pass(5 * 86_400);
+    let mut returned = script.clone();
+    assert_eq!(expire(&mut script), [(end, usd(40))]);
+    let back = |script: &Script<Account>| {
+        script.state.return_draw((draw, &drawn), usd(60), Vec::new(), note())
+    };
+    let since = returned.at;
+    returned.take(back(&returned));
+    returned.pass(5 * 86_400);
+    assert_eq!(expire(&mut returned), [(since, usd(100))]);
+    // Ticked in between, the two parts are of their own days.
+    script.take(back(&script));
+    script.pass(5 * 86_400);
+    assert_eq!(expire(&mut script), [(since, usd(60))]);
+    assert_eq!(balance(&script), Exact::ZERO);
+}
+
+/// Whether a tick has recorded that a lot is gone makes no difference to what a bank takes back.
+#[test]
+fn a_dispute_takes_nothing_of_what_has_expired() {
+    let back = |script: &Script<Account>| {
+        script.state.charge_back(
+            &CreditChargedBack {
+                lot: "a".parse().unwrap(),
+                amount: usd(1_000),
+                gateway: "stripe".parse().unwrap(),
+                object: "dp_1".parse().unwrap(),
+            },
+            script.at,
+        )
+    };
+    let mut script = tenant();
+    script.take(script.state.top_up(&expiring("a", 1_000, script.at, 1), script.at));
+    let mut alive = script.clone();
+    script.pass(86_400 + 3_600);
+    let mut ticked = script.clone();
+    assert_eq!(expire(&mut ticked).len(), 1);
+    for script in [&mut ticked, &mut script] {
+        script.take(back(script));
+        assert_eq!(balance(script), usd(-1_000).amount());
+    }
+    // It is income all the same, once.
+    assert_eq!(expire(&mut script).iter().map(|it| it.1).collect::<Vec<_>>(), [usd(1_000)]);
+    assert_eq!(expire(&mut ticked), []);
+    assert_eq!(balance(&script), usd(-1_000).amount());
+    alive.pass(86_399);
+    alive.take(back(&alive));
+    assert_eq!(balance(&alive), Exact::ZERO);
+}
+
+#[test]
+fn credit_that_has_expired_is_not_paid_in_and_settles_no_debt() {
+    let mut script = tenant();
+    use_up(&mut script, 30);
+    for seconds in [0, -1] {
+        let expires_at = script.at.plus_seconds(seconds);
+        let gone = CreditToppedUp { expires_at, ..lot("a", 100) };
+        let refusal = script.state.top_up(&gone, script.at).unwrap_err();
+        assert_eq!((refusal.code(), refusal.kind()), ("lot_expired", RefusalKind::Unprocessable));
+        // A ledger that has one all the same owes what it owed.
+        let mut other = script.clone();
+        other.record(gone.into());
+        assert_eq!(balance(&other), usd(-30).amount());
+        assert_eq!(expire(&mut other), [(script.at, usd(100))]);
+    }
+    let last = CreditToppedUp { expires_at: script.at.plus_micros(1), ..lot("a", 100) };
+    assert_eq!(script.take(script.state.top_up(&last, script.at)), 1);
+    assert_eq!(balance(&script), usd(70).amount());
+    // The same lot again is known, whenever it comes.
+    script.pass(60);
+    assert_eq!(script.take(script.state.top_up(&last, script.at)), 0);
 }
 
 #[test]
@@ -108,7 +208,7 @@ fn what_is_owed_is_settled_first_by_the_next_top_up() {
     let mut script = tenant();
     assert_eq!(parts(&use_up(&mut script, 30)), []);
     assert_eq!(balance(&script), usd(-30).amount());
-    script.take(script.state.top_up(&lot("a", 100)));
+    script.take(script.state.top_up(&lot("a", 100), script.at));
     assert_eq!(balance(&script), usd(70).amount());
     assert_eq!(parts(&use_up(&mut script, 80)), [("a".to_owned(), usd(70))]);
     assert_eq!(balance(&script), usd(-10).amount());
@@ -134,7 +234,7 @@ fn an_invoice_takes_the_lesser_of_its_total_and_whole_cents_of_the_balance() {
     assert_eq!(script.take(apply(&script, "CF-1", 100)), 0);
     let mut fine = lot("a", 100);
     fine.amount = Money::parse("1.239", fine.amount.currency()).unwrap();
-    script.take(script.state.top_up(&fine));
+    script.take(script.state.top_up(&fine, script.at));
     assert_eq!(script.take(apply(&script, "CF-1", 40)), 1);
     assert_eq!(script.take(apply(&script, "CF-1", 40)), 0);
     assert_eq!(balance(&script), "0.839".parse().unwrap());
@@ -147,7 +247,7 @@ fn an_invoice_takes_the_lesser_of_its_total_and_whole_cents_of_the_balance() {
 #[test]
 fn a_refund_takes_what_its_lot_has_left_and_says_so() {
     let mut script = tenant();
-    script.take(script.state.top_up(&lot("a", 100)));
+    script.take(script.state.top_up(&lot("a", 100), script.at));
     use_up(&mut script, 40);
     let name: LotId = "a".parse().unwrap();
     let events = script.state.refund(&name, usd(90), note(), script.at).unwrap();
@@ -167,8 +267,8 @@ fn a_refund_takes_what_its_lot_has_left_and_says_so() {
 #[test]
 fn a_returned_draw_fills_its_lots_from_the_last_drawn() {
     let mut script = tenant();
-    script.take(script.state.top_up(&lot("a", 50)));
-    script.take(script.state.top_up(&lot("b", 50)));
+    script.take(script.state.top_up(&lot("a", 50), script.at));
+    script.take(script.state.top_up(&lot("b", 50), script.at));
     let draw = script.revision();
     let drawn = use_up(&mut script, 120);
     assert_eq!(balance(&script), usd(-20).amount());
@@ -197,13 +297,14 @@ fn a_returned_draw_fills_its_lots_from_the_last_drawn() {
 fn the_first_payment_dates_the_ladder_for_ever() {
     let mut script = tenant();
     let note_lot = CreditOrigin::CreditNote { number: "CN-1".parse().unwrap() };
-    script.take(script.state.top_up(&CreditToppedUp { origin: note_lot, ..lot("n", 5) }));
+    script
+        .take(script.state.top_up(&CreditToppedUp { origin: note_lot, ..lot("n", 5) }, script.at));
     assert_eq!(script.state.credit().first_paid_at(), None);
     script.pass(10);
     let first = script.at;
-    script.take(script.state.top_up(&lot("a", 5)));
+    script.take(script.state.top_up(&lot("a", 5), script.at));
     script.pass(-20);
-    script.take(script.state.top_up(&lot("b", 5)));
+    script.take(script.state.top_up(&lot("b", 5), script.at));
     assert_eq!(script.state.credit().first_paid_at(), Some(first));
 }
 
@@ -212,7 +313,7 @@ fn what_cannot_be_booked_is_refused() {
     let script = tenant();
     let aud = |cents| Money::from_minor(cents, "AUD".parse().unwrap()).unwrap();
     let check = |command: CreditToppedUp, code: &str| {
-        let refusal = script.state.top_up(&command).unwrap_err();
+        let refusal = script.state.top_up(&command, script.at).unwrap_err();
         assert_eq!((refusal.code(), refusal.kind()), (code, RefusalKind::Unprocessable));
     };
     check(CreditToppedUp { amount: aud(5), ..lot("a", 5) }, "currency_mismatch");
@@ -220,12 +321,12 @@ fn what_cannot_be_booked_is_refused() {
     check(lot("a", -5), "amount_not_positive");
     let mut full = tenant();
     let most = Money::new(Exact::new(Exact::MANTISSA_MAX, 0).unwrap(), usd(0).currency());
-    full.take(full.state.top_up(&CreditToppedUp { amount: most, ..lot("a", 5) }));
-    let refusal = full.state.top_up(&lot("b", 100)).unwrap_err();
+    full.take(full.state.top_up(&CreditToppedUp { amount: most, ..lot("a", 5) }, full.at));
+    let refusal = full.state.top_up(&lot("b", 100), full.at).unwrap_err();
     assert_eq!(refusal.code(), "amount_out_of_range");
-    let other = full.state.top_up(&lot("a", 100)).unwrap_err();
+    let other = full.state.top_up(&lot("a", 100), full.at).unwrap_err();
     assert_eq!((other.code(), other.kind()), ("lot_taken", RefusalKind::Conflict));
-    let unknown = Account::default().top_up(&lot("a", 5)).unwrap_err();
+    let unknown = Account::default().top_up(&lot("a", 5), script.at).unwrap_err();
     assert_eq!((unknown.code(), unknown.kind()), ("tenant_unknown", RefusalKind::NotFound));
 }
 
@@ -272,7 +373,7 @@ proptest! {
                     let name = format!("lot-{serial}");
                     let expires_at = days.and_then(|it| script.at.plus_seconds(it * 86_400));
                     let paid = CreditToppedUp { expires_at, ..lot(&name, cents) };
-                    prop_assert_eq!(script.take(script.state.top_up(&paid)), 1);
+                    prop_assert_eq!(script.take(script.state.top_up(&paid, script.at)), 1);
                     let settles = owed.min(cents);
                     owed -= settles;
                     lots.push((name, days.map(|it| now + it * 86_400), cents - settles));
@@ -302,21 +403,27 @@ proptest! {
                     }
                 }
                 Step::ChargeBack(which, cents) => {
-                    let Some((name, _, left)) = lots.get_mut(which) else { continue };
+                    let Some((name, end, left)) = lots.get_mut(which) else { continue };
+                    let alive = if end.is_none_or(|it| it > now) { *left } else { 0 };
                     let command = CreditChargedBack {
                         lot: name.parse()?,
                         amount: usd(cents),
                         gateway: "stripe".parse()?,
                         object: format!("dp_{serial}").parse()?,
                     };
-                    prop_assert_eq!(script.take(script.state.charge_back(&command)), 1);
-                    prop_assert_eq!(script.take(script.state.charge_back(&command)), 0);
-                    let given = (*left).min(cents);
+                    prop_assert_eq!(script.take(script.state.charge_back(&command, script.at)), 1);
+                    prop_assert_eq!(script.take(script.state.charge_back(&command, script.at)), 0);
+                    let given = alive.min(cents);
                     *left -= given;
                     owed += cents - given;
                 }
                 Step::Expire => {
-                    script.take(script.state.expire(script.at));
+                    let gone = expire(&mut script).iter().map(|it| it.1).collect::<Vec<_>>();
+                    let ended = |it: &&Modelled| it.2 > 0 && it.1.is_some_and(|end| end <= now);
+                    let mut ended = lots.iter().filter(ended).collect::<Vec<_>>();
+                    ended.sort();
+                    let ended = ended.iter().map(|it| usd(it.2)).collect::<Vec<_>>();
+                    prop_assert_eq!(gone, ended);
                     for it in lots.iter_mut().filter(|it| it.1.is_some_and(|end| end <= now)) {
                         it.2 = 0;
                     }

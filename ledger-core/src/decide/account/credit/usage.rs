@@ -160,7 +160,7 @@ impl Account {
             missing.into_iter().partition(|(_, it)| it.amount.is_negative());
         let mut credit = Cow::Borrowed(&self.credit);
         let mut events = Vec::new();
-        for it in given_back(&mut credit, before, less, currency)? {
+        for it in given_back(&mut credit, before, less, (currency, at))? {
             events.push(it.into());
         }
         if !more.is_empty() || due.reached > before.reached {
@@ -180,7 +180,7 @@ fn given_back(
     credit: &mut Cow<'_, Credit>,
     settled: &Settled,
     mut less: Kinds,
-    currency: Currency,
+    (currency, at): (Currency, Timestamp),
 ) -> Result<Vec<CreditReturned>, CreditRefusal> {
     let mut returned = Vec::new();
     for (revision, draw) in settled.draws.iter().rev() {
@@ -204,7 +204,7 @@ fn given_back(
             let draw = (*revision, &draw.drawn);
             let it = credit.returned_of(draw, (sum, currency), kinds, reason)?;
             // Its lots and its currency are the account's own: what is left is a sum too large.
-            let taken = credit.to_mut().take_returned(&it, currency);
+            let taken = credit.to_mut().take_returned(&it, currency, at);
             taken.map_err(|_| MoneyError::from(ExactError::Overflow))?;
             returned.push(it);
         }

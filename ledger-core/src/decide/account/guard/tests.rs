@@ -109,7 +109,7 @@ fn a_debt_refuses_room() {
     script.take(script.state.settle_usage(&due(3, 1), script.at));
     let one = wish(&script, "r-1", &[("node_hour", 1)]);
     refused(&script, &one, "insufficient_credit", RefusalKind::PaymentRequired);
-    script.take(script.state.top_up(&lot("a", 1)));
+    script.take(script.state.top_up(&lot("a", 1), script.at));
     assert_eq!(script.take(script.state.reserve(&offers(), &one)), 1);
 }
 

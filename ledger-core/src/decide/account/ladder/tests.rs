@@ -29,12 +29,12 @@ fn tick(script: &mut Script<Account>) -> Option<(String, i64)> {
 fn a_tier_is_reached_at_the_last_second_of_its_days() {
     let mut script = tenant();
     assert_eq!(tick(&mut script), None);
-    script.take(script.state.top_up(&lot("a", 100)));
+    script.take(script.state.top_up(&lot("a", 100), script.at));
     script.pass(7 * 86_400 - 1);
     assert_eq!(tick(&mut script), None);
     script.pass(1);
     assert_eq!(tick(&mut script), Some(("week".to_owned(), 7 * 86_400)));
-    script.take(script.state.top_up(&lot("b", 100)));
+    script.take(script.state.top_up(&lot("b", 100), script.at));
     script.pass(23 * 86_400 - 1);
     assert_eq!(tick(&mut script), None);
     script.pass(1);
@@ -46,7 +46,7 @@ fn a_tier_is_reached_at_the_last_second_of_its_days() {
 #[test]
 fn a_late_tick_records_the_tier_it_finds_with_the_instant_it_began() {
     let mut script = tenant();
-    script.take(script.state.top_up(&lot("a", 100)));
+    script.take(script.state.top_up(&lot("a", 100), script.at));
     script.pass(45 * 86_400);
     assert_eq!(tick(&mut script), Some(("month".to_owned(), 30 * 86_400)));
 }
