@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ledger_core::billing::{
-    self, Ask, Books, Done as Ended, Errand, Heads, InvoiceFold, IssueError, RegisterFold, Step,
-    Terms, may_be_unfinished, notes_of,
+    self, Ask, Basis, Books, Done as Ended, Errand, Heads, InvoiceFold, IssueError, RegisterFold,
+    Step, Terms, may_be_unfinished, notes_of,
 };
 use ledger_core::cause::in_one_line;
 use ledger_core::fold::FoldError;
@@ -23,6 +23,8 @@ use crate::error::ApiError;
 const STEPS_MAX: usize = 64;
 /// How long start-up waits for its views.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long whoever asks waits for them.
+const PATIENCE_OF_ASKERS: Duration = Duration::from_secs(10);
 
 impl App {
     fn read_whole(&self, stream: &Stream) -> Result<Records, ReadError> {
@@ -55,6 +57,23 @@ impl App {
         let [issuer, notes] = self.registers()?;
         let heads = Heads::read([&issuer, &notes], tenant, period, |it| self.read_whole(it));
         heads.map_err(|error| ApiError::internal(&error))
+    }
+
+    /// What a tenant's period rests on, as of a position. What it runs is known by a view, so it
+    /// waits for that, and says nothing of what it does not know yet.
+    pub(crate) fn basis(
+        &self,
+        tenant: &TenantId,
+        period: BillingPeriod,
+        up_to: Position,
+    ) -> Result<Basis, ApiError> {
+        if !self.views.wait_for(up_to, PATIENCE_OF_ASKERS) {
+            let detail = format!("the views have not come to position {up_to} yet");
+            return Err(ApiError::Unavailable { code: "behind", detail, retry_after_s: 1 });
+        }
+        let slugs = self.slugs_of(tenant, up_to)?;
+        let basis = Basis::gather(tenant, period, slugs, up_to, |it| self.read_whole(it));
+        basis.map_err(|error| ApiError::internal(&error))
     }
 
     pub(crate) fn books(

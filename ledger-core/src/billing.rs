@@ -43,7 +43,7 @@ pub use metered::{Metered, metered};
 pub use plan::{PreviewSum, RollupDelay, next_rollup, sum_previews};
 pub use receivables::{Age, AgedSums, Aging, Outstanding, aging};
 pub use register::{RegisterFold, Taken};
-pub use settle::{SettleError, SettleStep, Settling, settle};
+pub use settle::{SettleError, SettleStep, Settling, settle, usage_due};
 pub use tenant::TenantFold;
 pub use usage::UsageFold;
 

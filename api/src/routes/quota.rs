@@ -6,18 +6,17 @@ use axum::response::Response;
 use ledger_core::decide::account::Account;
 use ledger_core::decide::account::guard::{GuardRefusal, Reserve, Wanted};
 use ledger_core::decide::catalog::Offers;
-use ledger_core::event::account::ReleaseReason;
+use ledger_core::event::account::{KindAmount, ReleaseReason};
 use ledger_core::id::{DeploymentSlug, ReservationId, ResourceId, ResourceKind, TenantId};
 use ledger_core::log::{EventLog, Position};
-use ledger_core::money::Money;
 use ledger_core::report::accrual;
 use ledger_core::stream::Stream;
 use ledger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Caller, Shared, answer, blocking, done, keys_of, parse_part, tenant_of};
-use crate::app::App;
+use super::{Caller, Query, Shared, answer, blocking, done, keys_of, parse_part, tenant_of};
+use crate::app::{App, Done};
 use crate::body::JsonBody;
 use crate::error::ApiError;
 
@@ -64,7 +63,13 @@ fn refused(refusal: &GuardRefusal) -> ApiError {
                 "projected_with_request": room.projected_with,
             }),
         );
-        more.insert("would_fit".to_owned(), json!({"node_instances": room.instances_left()}));
+        more.insert(
+            "would_fit".to_owned(),
+            json!({
+                "node_instances": room.instances_left(),
+                "monthly_provisioning": room.limit_left,
+            }),
+        );
         more.insert("plans".to_owned(), json!(room.plans));
     }
     if let GuardRefusal::CostCapReached { cap, projected_with } = refusal {
@@ -78,19 +83,33 @@ fn account_stream(tenant: &TenantId) -> Stream {
     Stream::Account(tenant.clone())
 }
 
-/// What the metered kinds cost this month, as last settled. An invoiced tenant settles nothing.
-fn metered(account: &Account, now: Timestamp) -> Result<Money, ApiError> {
-    let currency = account.currency().ok_or(ApiError::NotFound)?;
-    let drawn = account.credit().drawn_in(now.period());
-    Ok(Money::new(drawn.map_err(|error| ApiError::internal(&error))?, currency))
+/// What the usage of the month of `at` has cost by then, as far as it was recorded; nothing of a
+/// tenant whose account knows it.
+fn used(
+    app: &App,
+    tenant: &TenantId,
+    account: &Account,
+    (as_of, at): (Position, Timestamp),
+) -> Result<Vec<KindAmount>, ApiError> {
+    if account.draws_usage() {
+        return Ok(Vec::new());
+    }
+    used_of(&app.basis(tenant, at.period(), as_of)?, at)
 }
 
-fn spend_of(app: &App, tenant: &TenantId, as_of: Position) -> Result<Value, ApiError> {
-    let (account, _) = app.state_as_of::<Account>(&account_stream(tenant), as_of)?;
-    let metered = metered(&account, app.now())?;
-    let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, as_of)?;
-    let spend = account.spend(&offers, metered).map_err(|error| ApiError::internal(&error))?;
-    let limits = account.limits(&offers).map(|limits| {
+fn used_of(basis: &Basis, at: Timestamp) -> Result<Vec<KindAmount>, ApiError> {
+    Ok(usage_due(basis, at).map_err(|error| ApiError::internal(&error))?.kinds)
+}
+
+fn spend_body(
+    tenant: &TenantId,
+    account: &Account,
+    offers: &Offers,
+    used: &[KindAmount],
+    at: Timestamp,
+) -> Result<Value, ApiError> {
+    let spend = account.spend(offers, used, at).map_err(|it| refused(&it))?;
+    let limits = spend.limits.as_ref().map(|limits| {
         json!({
             "max_node_instances": limits.max_node_instances,
             "max_monthly_provisioning": limits.max_monthly_provisioning,
@@ -98,10 +117,10 @@ fn spend_of(app: &App, tenant: &TenantId, as_of: Position) -> Result<Value, ApiE
     });
     Ok(json!({
         "tenant": tenant,
-        "node_instances": account.instances(),
+        "node_instances": spend.instances,
         "projected": spend.projected,
         "cap": spend.cap,
-        "limit": spend.limit,
+        "limit": spend.limit(),
         "percent": spend.percent,
         "alert": spend.alert,
         "plan": account.plan(),
@@ -127,9 +146,15 @@ pub(crate) async fn spend(
     let tenant = tenant_of(&path)?;
     caller.principal.read(&tenant)?;
     blocking(move || {
-        let head = app.log.head();
-        let mut spend = spend_of(&app, &tenant, head)?;
-        spend["accrued"] = json!(accrued(&app, &tenant, head)?);
+        let (head, now) = (app.log.head(), app.now());
+        let (account, _) = app.state_as_of::<Account>(&account_stream(&tenant), head)?;
+        account.currency().ok_or(ApiError::NotFound)?;
+        let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, head)?;
+        let basis = app.basis(&tenant, now.period(), head)?;
+        let mut spend = spend_body(&tenant, &account, &offers, &used_of(&basis, now)?, now)?;
+        // What the month has cost by now, before tax: its invoice if it ended now.
+        let accrued = accrual(&basis, now).map_err(|error| ApiError::internal(&error))?;
+        spend["accrued"] = json!(accrued.accrued.subtotal);
         Ok(answer(spend, head))
     })
     .await
@@ -147,7 +172,12 @@ pub(crate) async fn reserve(
     blocking(move || {
         let command = caller.command(&app, "reserve-quota", keys_of(&tenant), &body, None)?;
         let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
-        let made = app.run::<Account>(&account_stream(&tenant), &command, |account| {
+        let stream = account_stream(&tenant);
+        let (at, head) = (command.occurred_at, app.log.head());
+        let (account, _) = app.state::<Account>(&stream)?;
+        account.currency().ok_or(ApiError::NotFound)?;
+        let used = used(&app, &tenant, &account, (head, at))?;
+        let made = app.run::<Account>(&stream, &command, |account| {
             let wish = Reserve {
                 reservation: body.reservation.clone(),
                 items: body
@@ -156,15 +186,13 @@ pub(crate) async fn reserve(
                     .map(|it| Wanted { kind: it.kind.clone(), count: it.count })
                     .collect(),
                 deployment: body.deployment.clone(),
-                metered: metered(account, command.occurred_at)?,
-                at: command.occurred_at,
+                used: used.clone(),
+                at,
             };
             account.reserve(&offers, &wish).map_err(|it| refused(&it))
         })?;
         let status = if made.records.is_empty() { StatusCode::OK } else { StatusCode::CREATED };
-        let spend = spend_of(&app, &tenant, made.position)?;
-        let body = json!({"reservation": body.reservation, "spend": spend});
-        Ok(done(status, body, &made))
+        answered(&app, &tenant, &body.reservation, (status, &made))
     })
     .await
 }
@@ -196,29 +224,39 @@ pub(crate) async fn commit(
         let made = app.run::<Account>(&account_stream(&tenant), &command, |account| {
             account.commit(&reservation, body.resources.clone()).map_err(|it| refused(&it))
         })?;
-        let body =
-            json!({"reservation": reservation, "spend": spend_of(&app, &tenant, made.position)?});
-        Ok(done(StatusCode::OK, body, &made))
+        answered(&app, &tenant, &reservation, (StatusCode::OK, &made))
     })
     .await
 }
 
-/// `DELETE /tenants/{tenant}/quota/reservations/{reservation}`
+/// Why room is given back.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Release {
+    #[serde(default = "cancelled")]
+    reason: ReleaseReason,
+}
+
+fn cancelled() -> ReleaseReason {
+    ReleaseReason::Cancelled
+}
+
+/// `DELETE /tenants/{tenant}/quota/reservations/{reservation}?reason=`
 pub(crate) async fn release(
     State(app): State<Shared>,
     caller: Caller,
     Path(path): Path<(String, String)>,
+    Query(query): Query<Release>,
 ) -> Result<Response, ApiError> {
     let (tenant, reservation) = parts(&caller, &path)?;
     blocking(move || {
-        let command =
-            caller.command(&app, "release-quota", keys_of(&tenant), &reservation, None)?;
+        let asked = (&reservation, &query);
+        let command = caller.command(&app, "release-quota", keys_of(&tenant), &asked, None)?;
+        let by = command.actor.role;
         let made = app.run::<Account>(&account_stream(&tenant), &command, |account| {
-            account.release(&reservation, ReleaseReason::Cancelled).map_err(|it| refused(&it))
+            account.release(&reservation, query.reason, by).map_err(|it| refused(&it))
         })?;
-        let body =
-            json!({"reservation": reservation, "spend": spend_of(&app, &tenant, made.position)?});
-        Ok(done(StatusCode::OK, body, &made))
+        answered(&app, &tenant, &reservation, (StatusCode::OK, &made))
     })
     .await
 }

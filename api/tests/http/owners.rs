@@ -79,3 +79,118 @@ fn free_time_is_not_the_tenant_s_to_take() {
                           "occurred_at": "2026-01-01T00:00:00Z"});
     server.operator(create(&imported)).good();
 }
+
+const RESERVATIONS: &str = "/api/v1/tenants/bob/quota/reservations";
+
+fn reserve(name: &str) -> Request {
+    let body = json!({"reservation": name, "items": [{"kind": "node_hour"}]}).to_string();
+    Request::post(RESERVATIONS, &body)
+}
+
+fn release(name: &str, query: &str) -> Request {
+    Request::new("DELETE", format!("{RESERVATIONS}/{name}{query}"))
+}
+
+#[test]
+fn a_tenant_does_not_free_the_room_of_what_runs() {
+    let (_directory, server) = furnished();
+    assert_eq!(server.tenant("bob", reserve("node-1")).status, 201);
+    let commit = Request::post(format!("{RESERVATIONS}/node-1/commit"), "{}");
+    server.tenant("bob", commit).good();
+    for query in ["", "?reason=destroyed", "?reason=cancelled", "?reason=lapsed"] {
+        server.tenant("bob", release("node-1", query)).problem(409, "reservation_running");
+        server.tenant("bob", reserve("node-2")).problem(402, "upgrade_required");
+    }
+    server.operator(release("node-1", "")).problem(409, "reservation_running");
+    let ended = server.operator(release("node-1", "?reason=destroyed"));
+    assert_eq!(ended.good()["spend"]["node_instances"], 0);
+    assert_eq!(server.tenant("bob", reserve("node-2")).status, 201);
+}
+
+#[test]
+fn who_gives_room_back_says_why() {
+    let (_directory, server) = furnished();
+    let reason_of = |answer: &Answer| {
+        let event = Request::get(format!("/api/v1/events/{}", answer.position()));
+        server.operator(event).good()["data"]["reason"].clone()
+    };
+    let reasons = [
+        ("", "cancelled"),
+        ("?reason=credentials_missing", "credentials_missing"),
+        ("?reason=provisioning_failed", "provisioning_failed"),
+    ];
+    for (place, (query, reason)) in reasons.into_iter().enumerate() {
+        let name = format!("node-{place}");
+        server.tenant("bob", reserve(&name)).good();
+        let released = server.tenant("bob", release(&name, query));
+        assert_eq!((released.status, reason_of(&released)), (200, json!(reason)));
+    }
+    for query in ["?reason=bored", "?why=cancelled"] {
+        server.tenant("bob", release("node-0", query)).problem(400, "malformed");
+    }
+    // The same key for another reason is another command.
+    server.tenant("bob", reserve("node-9")).good();
+    let keyed = |query| release("node-9", query).header("idempotency-key", "k");
+    server.tenant("bob", keyed("?reason=credentials_missing")).good();
+    server.tenant("bob", keyed("")).problem(422, "idempotency_key_reused");
+}
+
+/// Bob is invoiced: nothing of what he uses is drawn from credit, and it counts all the same.
+#[test]
+fn what_an_invoiced_tenant_uses_counts_toward_its_limits() {
+    let (_directory, server) = furnished();
+    let price = json!({"resource_prices": [
+        {"kind": "llm_tokens", "unit": "1k_tokens", "price": "0.01", "currency": "USD"}]});
+    let path = "/api/v1/catalog?occurred_at=2026-01-01T00:00:00Z";
+    server.operator(Request::post(path, &price.to_string())).good();
+    let cap = r#"{"cap": {"amount": "10.00", "currency": "USD"}}"#;
+    server.tenant("bob", Request::put("/api/v1/tenants/bob/cost-cap", cap)).good();
+    let use_tokens = |id: &str, tokens: &str| {
+        let event = json!({
+            "specversion": "1.0", "type": "counterfoil.usage.recorded", "source": "/meter",
+            "id": id, "subject": "bob", "data": {"resource_kind": "llm_tokens", "quantity": tokens},
+        });
+        let media_type = "application/cloudevents+json";
+        let event = Request::new("POST", "/api/v1/events").body(media_type, &event.to_string());
+        server.operator(event).good();
+    };
+    let spend = || server.tenant("bob", Request::get("/api/v1/tenants/bob/spend")).good();
+    let usd = |amount: &str| json!({"amount": amount, "currency": "USD"});
+
+    use_tokens("a", "500000");
+    let half = spend();
+    assert_eq!((&half["projected"], &half["accrued"]), (&usd("5.00"), &usd("5.00")));
+    assert_eq!((&half["percent"], &half["alert"]), (&json!("50"), &json!(50)));
+    // 5.00 and 5.04: over the cap by four cents.
+    let refused = server.tenant("bob", reserve("node-1")).problem(422, "cost_cap_reached");
+    assert_eq!(refused["projected_with_request"], usd("10.04"));
+    let wider = r#"{"cap": {"amount": "10.04", "currency": "USD"}}"#;
+    server.tenant("bob", Request::put("/api/v1/tenants/bob/cost-cap", wider)).good();
+    let keyed = || reserve("node-1").header("idempotency-key", "k");
+    let granted = server.tenant("bob", keyed());
+    assert_eq!(granted.good()["spend"]["projected"], usd("10.04"));
+
+    use_tokens("b", "9500000");
+    let all = spend();
+    assert_eq!((&all["projected"], &all["alert"]), (&usd("105.04"), &json!(100)));
+    // A repeat is told what was told then.
+    let again = server.tenant("bob", keyed());
+    assert_eq!((again.status, &again.text), (granted.status, &granted.text));
+    let refused = server.tenant("bob", reserve("node-2")).problem(402, "upgrade_required");
+    let would_fit = json!({"node_instances": 0, "monthly_provisioning": usd("0.00")});
+    assert_eq!(refused["would_fit"], would_fit);
+}
+
+/// The count is looked at before the price, and nobody can say what has none would come to.
+#[test]
+fn too_many_of_what_has_no_price_are_too_many() {
+    let (_directory, server) = furnished();
+    server.tenant("bob", reserve("node-1")).good();
+    let gold = r#"{"reservation": "gold-1", "items": [{"kind": "gold_hour"}]}"#;
+    let refused = server.tenant("bob", Request::post(RESERVATIONS, gold));
+    let problem = refused.problem(402, "upgrade_required");
+    assert_eq!(problem["usage"]["projected_with_request"], json!(null));
+    assert_eq!(problem["plans"], json!([]));
+    server.tenant("bob", release("node-1", "")).good();
+    server.tenant("bob", Request::post(RESERVATIONS, gold)).problem(422, "price_unknown");
+}

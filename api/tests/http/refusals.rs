@@ -203,7 +203,8 @@ fn rules(server: &Server) {
     let usage = json!({"node_instances": 1, "requested": 1, "projected": usd("5.04"),
                        "projected_with_request": usd("10.08")});
     assert_eq!(refused["usage"], usage);
-    assert_eq!(refused["would_fit"], json!({"node_instances": 0}));
+    let would_fit = json!({"node_instances": 0, "monthly_provisioning": usd("14.96")});
+    assert_eq!(refused["would_fit"], would_fit);
     post("/tenants/acme/quota/reservations", &node("n")).problem(402, "no_plan");
 }
 

@@ -89,7 +89,7 @@ pub fn settle(it: &Settling<'_>) -> Result<SettleStep, SettleError> {
         return Ok(SettleStep::Gather);
     }
     let (tenant, period) = (basis.tenant.tenant(), basis.period);
-    let due = due(basis, now)?;
+    let due = usage_due(basis, now)?;
     let events = account.account().settle_usage(&due, now).map_err(|source| {
         let (tenant, source) = (tenant.clone(), Box::new(source));
         SettleError::Account { tenant, period, source }
@@ -119,8 +119,8 @@ pub fn settle(it: &Settling<'_>) -> Result<SettleStep, SettleError> {
     })))
 }
 
-/// What the usage of a period comes to at an instant.
-fn due(basis: &Basis, now: Timestamp) -> Result<UsageDue, SettleError> {
+/// What the usage of a period comes to at an instant, whether credit is drawn for it or not.
+pub fn usage_due(basis: &Basis, now: Timestamp) -> Result<UsageDue, SettleError> {
     let (tenant, period) = (basis.tenant.tenant(), basis.period);
     let facts = basis.facts(now).map_err(|source| {
         let tenant = tenant.clone();

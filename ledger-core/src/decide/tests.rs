@@ -12,13 +12,14 @@ use super::deployment::{By, Deployment};
 use super::script::{Folded, Script};
 use crate::catalog::Catalog;
 use crate::event::account::{
-    CreditChargedBack, CreditDrawn, CreditToppedUp, DrawPurpose, ReleaseReason, TenantRegistered,
+    CreditChargedBack, CreditDrawn, CreditToppedUp, DrawPurpose, KindAmount, ReleaseReason,
+    TenantRegistered,
 };
 use crate::event::deployment::{Created, State};
 use crate::event::{Event, account, deployment, enforcement};
 use crate::id;
 use crate::log::Revision;
-use crate::money::Money;
+use crate::money::{Money, Quantity};
 use crate::testing::cases;
 use crate::time::Timestamp;
 
@@ -61,6 +62,8 @@ proptest! {
         names in any::<(id::ReservationId, id::LotId, id::Note, id::PlanCode, id::InvoiceNumber)>(),
         wanted in proptest::collection::vec((any::<id::ResourceKind>(), any::<u32>()), 0..3),
         destroy in any::<enforcement::DestructiveActionRefused>(),
+        used in proptest::collection::vec(any::<(id::ResourceKind, Money)>(), 0..3),
+        by in prop_oneof![Just(id::Role::Operator), Just(id::Role::Tenant)],
     ) {
         let account = reached::<Account>(registered.into(), events).state;
         let mut offers = Script::<Offers>::new();
@@ -94,14 +97,17 @@ proptest! {
             wanted.into_iter().map(|(kind, count)| Wanted { kind, count }).collect::<Vec<_>>();
         let known = catalog.resource_prices.iter().map(|it| it.kind.clone());
         items.extend(known.map(|kind| Wanted { kind, count: u32::MAX }));
-        let (metered, deployment) = (money.1, None);
-        let wish = Reserve { reservation: reservation.clone(), items, deployment, metered, at };
+        let used = used.into_iter().map(|(kind, amount)| {
+            KindAmount { kind, quantity: Quantity::ZERO, amount }
+        });
+        let (used, deployment) = (used.collect::<Vec<_>>(), None);
+        let wish = Reserve { reservation: reservation.clone(), items, deployment, used, at };
         let granted = account.reserve(&offers, &wish);
         if granted.as_ref().is_ok_and(|it| !it.is_empty()) {
-            prop_assert!(account.projected(metered).is_ok());
+            prop_assert!(account.projected(&wish.used, at).is_ok());
         }
         answered(granted);
-        answered(account.release(&reservation, ReleaseReason::Lapsed));
+        answered(account.release(&reservation, ReleaseReason::Destroyed, by));
         // Refused whatever the history, and recorded each time.
         prop_assert_eq!(account.refuse_destruction(&destroy).map(|it| it.len()), Ok(1));
     }

@@ -1,22 +1,18 @@
 //! The guard: nothing is provisioned before room was granted for it here.
 //!
-//! What a tenant may cost is projected from what the guard itself granted: each open reservation
-//! and each running resource for 720 hours, and the metered kinds as last settled. It fails closed:
-//! no plan, no limits or no price is a refusal, never a yes.
+//! What a tenant may cost is [projected](super::spend) from what the guard itself granted and from
+//! what usage has cost. It fails closed: no plan, no limits or no price is a refusal, never a yes.
 
 use super::{Account, Standing};
 use crate::decide::catalog::Offers;
 use crate::decide::{Refusal, RefusalKind, nothing, one};
 use crate::event::Event;
 use crate::event::account::{
-    QuotaCommitted, QuotaReleased, QuotaReserved, ReleaseReason, ReservedItem,
+    KindAmount, QuotaCommitted, QuotaReleased, QuotaReserved, ReleaseReason, ReservedItem,
 };
-use crate::id::{DeploymentSlug, PlanCode, ReservationId, ResourceId, ResourceKind};
-use crate::money::{Currency, Exact, Money, MoneyError};
+use crate::id::{DeploymentSlug, PlanCode, ReservationId, ResourceId, ResourceKind, Role};
+use crate::money::{Currency, Money, MoneyError};
 use crate::time::Timestamp;
-
-/// A month of something that runs, in hours.
-pub const HOURS_PER_MONTH: i64 = 720;
 
 /// What became of a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +59,8 @@ pub struct Reserve {
     pub items: Vec<Wanted>,
     /// For which deployment.
     pub deployment: Option<DeploymentSlug>,
-    /// What the metered kinds cost this month, as last settled.
-    pub metered: Money,
+    /// What usage has cost this month, where the account does not [draw](Account::draws_usage) it.
+    pub used: Vec<KindAmount>,
     /// The server's clock.
     pub at: Timestamp,
 }
@@ -84,9 +80,11 @@ pub struct Room {
     pub limit: Money,
     /// What the month is projected to cost, without what was asked for.
     pub projected: Money,
-    /// The same with it.
-    pub projected_with: Money,
-    /// Active plans with room for all of it, the cheapest limit first.
+    /// How much more it may cost.
+    pub limit_left: Money,
+    /// The projection with what was asked for; none where some of that has no price.
+    pub projected_with: Option<Money>,
+    /// Active plans with room for all of it, the cheapest limit first; none where nobody knows.
     pub plans: Vec<PlanCode>,
 }
 
@@ -124,6 +122,9 @@ pub enum GuardRefusal {
     /// Nothing was asked for.
     #[error("nothing is to be reserved")]
     NothingWanted,
+    /// Over the plan's limits: by the count, before any price is looked at, or by the spend.
+    #[error("{} allows {} instances and {} a month", .0.plan, .0.instances_max, .0.limit)]
+    UpgradeRequired(Box<Room>),
     /// What is wanted has no price by the hour in the tenant's currency.
     #[error("{kind} has no price by the hour in {currency}")]
     PriceUnknown {
@@ -135,9 +136,6 @@ pub enum GuardRefusal {
     /// Some amount is in another currency, or beyond all bounds.
     #[error("the projected spend cannot be had")]
     Amount(#[source] MoneyError),
-    /// Over the plan's limits: instances first, then spend.
-    #[error("{} allows {} instances and {} a month", .0.plan, .0.instances_max, .0.limit)]
-    UpgradeRequired(Box<Room>),
     /// Over the tenant's own cap.
     #[error("the projected spend of {projected_with} is over the cap of {cap}")]
     CostCapReached {
@@ -158,6 +156,12 @@ pub enum GuardRefusal {
         /// The reservation.
         reservation: ReservationId,
     },
+    /// What it was for runs, and holds its room until somebody who knows says that it is destroyed.
+    #[error("what {reservation} was for runs; its room is free once that is destroyed")]
+    ReservationRunning {
+        /// The reservation.
+        reservation: ReservationId,
+    },
 }
 
 impl Refusal for GuardRefusal {
@@ -175,13 +179,16 @@ impl Refusal for GuardRefusal {
             Self::CostCapReached { .. } => "cost_cap_reached",
             Self::ReservationUnknown { .. } => "reservation_unknown",
             Self::ReservationReleased { .. } => "reservation_released",
+            Self::ReservationRunning { .. } => "reservation_running",
         }
     }
 
     fn kind(&self) -> RefusalKind {
         match self {
             Self::TenantUnknown | Self::ReservationUnknown { .. } => RefusalKind::NotFound,
-            Self::TenantSuspended | Self::ReservationReleased { .. } => RefusalKind::Conflict,
+            Self::TenantSuspended
+            | Self::ReservationReleased { .. }
+            | Self::ReservationRunning { .. } => RefusalKind::Conflict,
             Self::InsufficientCredit { .. } | Self::NoPlan | Self::UpgradeRequired(_) => {
                 RefusalKind::PaymentRequired
             }
@@ -207,16 +214,6 @@ impl Account {
         items.map(|it| u64::from(it.count)).fold(0, u64::saturating_add)
     }
 
-    /// What the month is projected to cost: all that holds room, for 720 hours, and what the
-    /// metered kinds cost as last settled. The same figure that the guard decides by.
-    pub fn projected(&self, metered: Money) -> Result<Money, MoneyError> {
-        let monthly = self.grants.values().flat_map(Grant::items).map(monthly);
-        let fixed = monthly.map(|it| Ok(Money::new(it?, metered.currency())));
-        fixed
-            .into_iter()
-            .try_fold(metered, |sum, it: Result<Money, MoneyError>| sum.checked_add(it?))
-    }
-
     /// Grants room for all of it or for nothing. A reservation that was granted already changes
     /// nothing, whatever has become of it.
     pub fn reserve(&self, offers: &Offers, command: &Reserve) -> Result<Vec<Event>, GuardRefusal> {
@@ -235,38 +232,40 @@ impl Account {
         }
         let plan = self.plan.as_ref().ok_or(GuardRefusal::NoPlan)?;
         let unlimited = || GuardRefusal::LimitsUnknown { plan: plan.clone() };
-        let offer = offers.plan(plan).ok_or_else(unlimited)?;
-        let limits = offer.plan.limits.as_ref().ok_or_else(unlimited)?;
+        let limits = self.limits(offers).ok_or_else(unlimited)?;
         if command.items.iter().all(|it| it.count == 0) {
             return Err(GuardRefusal::NothingWanted);
         }
-        super::credit::of(command.metered, currency)?;
         let limit = limits.max_monthly_provisioning;
         super::credit::of(limit, currency)?;
-        let priced = command.items.iter().map(|it| price(offers, it, currency, command.at));
-        let items = priced.collect::<Result<Vec<_>, _>>()?;
-
-        let projected = self.projected(command.metered)?;
-        let wanted = items
-            .iter()
-            .map(monthly)
-            .try_fold(Exact::ZERO, |sum, it| Ok::<_, MoneyError>(sum.checked_add(it?)?))?;
-        let projected_with = projected.checked_add(Money::new(wanted, currency))?;
+        let projected = self.projected(&command.used, command.at)?;
+        let left = limit.checked_sub(projected)?;
+        let limit_left = if left.is_negative() { Money::zero(currency) } else { left };
         let instances = self.instances();
-        let instances_wanted = items.iter().map(|it| u64::from(it.count)).sum::<u64>();
+        let wanted = command.items.iter().map(|it| u64::from(it.count));
+        let instances_wanted = wanted.fold(0, u64::saturating_add);
         let total = instances.saturating_add(instances_wanted);
-        let over_count = total > u64::from(limits.max_node_instances);
-        if over_count || projected_with.amount() > limit.amount() {
-            return Err(GuardRefusal::UpgradeRequired(Box::new(Room {
+        let no_room = |projected_with: Option<Money>| {
+            let plans = projected_with.map(|it| offers.plans_with_room(total, it));
+            GuardRefusal::UpgradeRequired(Box::new(Room {
                 plan: plan.clone(),
                 instances_max: limits.max_node_instances,
                 instances,
                 instances_wanted,
                 limit,
                 projected,
+                limit_left,
                 projected_with,
-                plans: offers.plans_with_room(total, projected_with),
-            })));
+                plans: plans.unwrap_or_default(),
+            }))
+        };
+        let priced = self.priced(offers, command, currency);
+        if total > u64::from(limits.max_node_instances) {
+            return Err(no_room(priced.ok().map(|(_, projected_with)| projected_with)));
+        }
+        let (items, projected_with) = priced?;
+        if projected_with.amount() > limit.amount() {
+            return Err(no_room(Some(projected_with)));
         }
         if let Some(cap) = self.cap.filter(|cap| projected_with.amount() > cap.amount()) {
             return Err(GuardRefusal::CostCapReached { cap, projected_with });
@@ -277,6 +276,20 @@ impl Account {
             items,
             deployment: command.deployment.clone(),
         })
+    }
+
+    /// What was asked for at its price by the hour now, and what the month is projected to cost
+    /// with it.
+    fn priced(
+        &self,
+        offers: &Offers,
+        command: &Reserve,
+        currency: Currency,
+    ) -> Result<(Vec<ReservedItem>, Money), GuardRefusal> {
+        let priced = command.items.iter().map(|it| price(offers, it, currency, command.at));
+        let items = priced.collect::<Result<Vec<_>, _>>()?;
+        let projected_with = self.projected_with(&items, &command.used, command.at)?;
+        Ok((items, projected_with))
     }
 
     /// What was reserved runs now. Twice changes nothing.
@@ -294,14 +307,20 @@ impl Account {
         }
     }
 
-    /// Gives the room back. Twice changes nothing.
+    /// Gives the room back. Twice changes nothing. What runs holds its room until it is destroyed,
+    /// and that its owner does not say: else two would run where there is room for one.
     pub fn release(
         &self,
         reservation: &ReservationId,
         reason: ReleaseReason,
+        by: Role,
     ) -> Result<Vec<Event>, GuardRefusal> {
         let reservation = reservation.clone();
+        let may_end = matches!(by, Role::Operator | Role::System);
         match self.grants.get(&reservation) {
+            Some(Grant::Running(_)) if !may_end || reason != ReleaseReason::Destroyed => {
+                Err(GuardRefusal::ReservationRunning { reservation })
+            }
             Some(Grant::Open(_) | Grant::Running(_)) => one(QuotaReleased { reservation, reason }),
             Some(Grant::Released) => nothing(),
             None => Err(GuardRefusal::ReservationUnknown { reservation }),
@@ -322,12 +341,6 @@ fn price(
         Some(it) => Ok(ReservedItem { kind, count: wanted.count, price_per_hour: it.price }),
         None => Err(GuardRefusal::PriceUnknown { kind, currency }),
     }
-}
-
-/// What a month of an item costs, exactly.
-fn monthly(item: &ReservedItem) -> Result<Exact, MoneyError> {
-    let hours = Exact::whole(HOURS_PER_MONTH).checked_mul(Exact::whole(i64::from(item.count)))?;
-    Ok(item.price_per_hour.get().checked_mul(hours)?)
 }
 
 #[cfg(test)]

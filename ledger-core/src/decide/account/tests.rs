@@ -26,6 +26,20 @@ pub(super) fn tenant() -> Script<Account> {
     script
 }
 
+/// The same, and invoiced.
+pub(super) fn invoiced() -> Script<Account> {
+    let mut script = Script::<Account>::new();
+    let settlement = Settlement::Invoiced;
+    script.take(script.state.register(&TenantRegistered { settlement, ..registration("USD") }));
+    script
+}
+
+/// Usage of tokens that has cost so many cents.
+pub(super) fn tokens(cents: i128) -> Vec<KindAmount> {
+    let (kind, quantity) = ("llm_tokens".parse().unwrap(), Quantity::ZERO);
+    vec![KindAmount { kind, quantity, amount: usd(cents) }]
+}
+
 fn registration(currency: &str) -> TenantRegistered {
     TenantRegistered {
         name: "Acme".parse().unwrap(),

@@ -208,9 +208,10 @@ impl World {
                 self.drawn = self.drawn.checked_add(fine(amount)).unwrap();
                 let (period, reached) =
                     (parsed("2026-04"), Some(Revision::new(self.told.position)));
-                let before = self.account.credit().drawn_in(period).unwrap();
-                let due = fine(amount).checked_add(Money::new(before, Currency::AUD)).unwrap();
                 let (kind, quantity) = (parsed("vm_hour"), Quantity::ZERO);
+                let before = self.account.credit().drawn_in(period).unwrap();
+                let before = before.get(&kind).copied().unwrap_or_default();
+                let due = fine(amount).checked_add(Money::new(before, Currency::AUD)).unwrap();
                 let kinds = vec![KindAmount { kind, quantity, amount: due }];
                 let due = UsageDue { period, reached, kinds };
                 self.decided(self.account.settle_usage(&due, now()));

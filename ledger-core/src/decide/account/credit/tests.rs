@@ -17,7 +17,8 @@ fn expiring(name: &str, cents: i128, at: Timestamp, days: i64) -> CreditToppedUp
 }
 
 fn use_up(script: &mut Script<Account>, cents: i128) -> CreditDrawn {
-    let before = script.state.credit().drawn_in("2026-04".parse().unwrap()).unwrap();
+    let drawn = script.state.credit().drawn_in("2026-04".parse().unwrap()).unwrap();
+    let before = drawn.values().try_fold(Exact::ZERO, |sum, it| sum.checked_add(*it)).unwrap();
     let before = Money::new(before, usd(0).currency()).minor_units().unwrap();
     let due = due(script.revision().get(), before + cents);
     let events = script.state.settle_usage(&due, script.at).unwrap();

@@ -131,12 +131,13 @@ impl Credit {
         self.settled.get(&period)?.reached
     }
 
-    /// What was drawn for the usage of a period and did not go back.
-    pub fn drawn_in(&self, period: BillingPeriod) -> Result<Exact, MoneyError> {
+    /// What was drawn for the usage of a period and did not go back, by kind.
+    pub fn drawn_in(
+        &self,
+        period: BillingPeriod,
+    ) -> Result<BTreeMap<ResourceKind, Exact>, MoneyError> {
         let kinds = self.settled.get(&period).map_or(Ok(Kinds::new()), Settled::drawn)?;
-        let mut sum = Exact::ZERO;
-        kinds.values().try_for_each(|it| add(&mut sum, it.amount))?;
-        Ok(sum)
+        Ok(kinds.into_iter().map(|(kind, it)| (kind, it.amount)).collect())
     }
 }
 

@@ -1,16 +1,16 @@
 //! The guard, by the worked answers and under any order of commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::decide::account::tests::{due, lot, tenant, usd};
+use crate::decide::account::tests::{due, invoiced, lot, tenant, tokens, usd};
 use crate::decide::script::{Script, offers};
 use crate::testing::cases;
 
 fn on(plan: &str) -> Script<Account> {
-    let mut script = tenant();
+    let mut script = invoiced();
     script.take(script.state.assign_plan(&offers(), &plan.parse().unwrap()));
     script
 }
@@ -21,7 +21,7 @@ fn wish(script: &Script<Account>, name: &str, wanted: &[(&str, u32)]) -> Reserve
         reservation: name.parse().unwrap(),
         items: wanted.iter().map(item).collect(),
         deployment: None,
-        metered: usd(0),
+        used: Vec::new(),
         at: script.at,
     }
 }
@@ -39,7 +39,7 @@ fn the_worked_answer_holds() {
     let first = wish(&script, "r-1", &[("node_hour", 1)]);
     assert_eq!(script.take(script.state.reserve(&offers(), &first)), 1);
     script.take(script.state.commit(&first.reservation, Vec::new()));
-    assert_eq!(script.state.projected(usd(0)), Ok(usd(504)));
+    assert_eq!(script.state.projected(&[], script.at), Ok(usd(504)));
     let second = wish(&script, "r-2", &[("node_hour", 1)]);
     let GuardRefusal::UpgradeRequired(room) = script.state.reserve(&offers(), &second).unwrap_err()
     else {
@@ -48,8 +48,9 @@ fn the_worked_answer_holds() {
     assert_eq!((room.instances, room.instances_wanted, room.instances_left()), (1, 1, 0));
     assert_eq!(
         (room.projected, room.projected_with, room.limit),
-        (usd(504), usd(1_008), usd(2_000))
+        (usd(504), Some(usd(1_008)), usd(2_000))
     );
+    assert_eq!(room.limit_left, usd(1_496));
     let plans = room.plans.iter().map(PlanCode::as_str).collect::<Vec<_>>();
     assert_eq!(plans, ["small", "pro_cloud"]);
     refused(&script, &second, "upgrade_required", RefusalKind::PaymentRequired);
@@ -60,7 +61,7 @@ fn room_is_refused_in_order_and_never_for_want_of_a_rule() {
     let mut script = Script::<Account>::new();
     let none = wish(&script, "r-1", &[]);
     refused(&script, &none, "tenant_unknown", RefusalKind::NotFound);
-    script = tenant();
+    script = invoiced();
     refused(&script, &none, "no_plan", RefusalKind::PaymentRequired);
     script.record(crate::event::account::PlanAssigned { plan: "vm5".parse().unwrap() }.into());
     refused(&script, &none, "limits_unknown", RefusalKind::Unprocessable);
@@ -73,10 +74,11 @@ fn room_is_refused_in_order_and_never_for_want_of_a_rule() {
     let priceless = wish(&script, "r-1", &[("node_hour", 1), ("gold_hour", 1)]);
     refused(&script, &priceless, "price_unknown", RefusalKind::Unprocessable);
     // A price by the thousand tokens is none by the hour.
-    let tokens = wish(&script, "r-1", &[("llm_tokens", 1)]);
-    refused(&script, &tokens, "price_unknown", RefusalKind::Unprocessable);
+    let by_thousands = wish(&script, "r-1", &[("llm_tokens", 1)]);
+    refused(&script, &by_thousands, "price_unknown", RefusalKind::Unprocessable);
     let mut foreign = wish(&script, "r-1", &[("node_hour", 1)]);
-    foreign.metered = Money::zero("AUD".parse().unwrap());
+    foreign.used = tokens(0);
+    foreign.used[0].amount = Money::zero("AUD".parse().unwrap());
     refused(&script, &foreign, "currency_mismatch", RefusalKind::Unprocessable);
 }
 
@@ -85,10 +87,10 @@ fn equal_to_the_limit_is_allowed_and_a_cent_more_is_not() {
     let mut script = on("small");
     // 7 x 0.01 x 720 = 50.40, the limit of the plan.
     let all = wish(&script, "r-1", &[("vm_hour", 7)]);
-    let metered = Reserve { metered: usd(1), ..all.clone() };
+    let metered = Reserve { used: tokens(1), ..all.clone() };
     refused(&script, &metered, "upgrade_required", RefusalKind::PaymentRequired);
     assert_eq!(script.take(script.state.reserve(&offers(), &all)), 1);
-    assert_eq!(script.state.projected(usd(0)), Ok(usd(5_040)));
+    assert_eq!(script.state.projected(&[], script.at), Ok(usd(5_040)));
 }
 
 #[test]
@@ -105,7 +107,8 @@ fn a_cap_of_its_own_is_no_matter_of_upgrading() {
 
 #[test]
 fn a_debt_refuses_room() {
-    let mut script = on("small");
+    let mut script = tenant();
+    script.take(script.state.assign_plan(&offers(), &"small".parse().unwrap()));
     script.take(script.state.settle_usage(&due(3, 1), script.at));
     let one = wish(&script, "r-1", &[("node_hour", 1)]);
     refused(&script, &one, "insufficient_credit", RefusalKind::PaymentRequired);
@@ -132,13 +135,64 @@ fn a_reservation_goes_one_way_and_leaves_nothing_half_billed() {
     assert_eq!(script.take(script.state.commit(name, Vec::new())), 1);
     assert_eq!(script.take(script.state.commit(name, Vec::new())), 0);
     assert_eq!(script.state.instances(), 1);
-    assert_eq!(script.take(script.state.release(name, ReleaseReason::Destroyed)), 1);
-    assert_eq!(script.take(script.state.release(name, ReleaseReason::Destroyed)), 0);
+    for expected in [1, 0] {
+        let answer = script.state.release(name, ReleaseReason::Destroyed, Role::Operator);
+        assert_eq!(script.take(answer), expected);
+    }
     assert_eq!(script.state.instances(), 0);
-    assert_eq!(script.state.projected(usd(3)), Ok(usd(3)));
+    assert_eq!(script.state.projected(&tokens(3), script.at), Ok(usd(3)));
     assert_eq!(script.take(script.state.reserve(&offers(), &one)), 0);
     let refusal = script.state.commit(name, Vec::new()).unwrap_err();
     assert_eq!((refusal.code(), refusal.kind()), ("reservation_released", RefusalKind::Conflict));
+}
+
+/// Who may end what, and for which reason. What runs is ended by nobody who would gain by it.
+#[test]
+fn what_runs_holds_its_room_until_somebody_who_knows_says_that_it_is_destroyed() {
+    use ReleaseReason::{Cancelled, CredentialsMissing, Destroyed, Lapsed, ProvisioningFailed};
+    for role in [Role::Operator, Role::System, Role::Tenant, Role::Producer, Role::Gateway] {
+        for reason in [ProvisioningFailed, CredentialsMissing, Cancelled, Destroyed, Lapsed] {
+            let mut script = on("free");
+            let first = wish(&script, "r-1", &[("node_hour", 1)]);
+            script.take(script.state.reserve(&offers(), &first));
+            let release = |it: &Script<Account>| it.state.release(&first.reservation, reason, role);
+            // Nothing runs yet, so its room is given back whoever says so.
+            let reservation = first.reservation.clone();
+            assert_eq!(release(&script), one(QuotaReleased { reservation, reason }));
+
+            script.take(script.state.commit(&first.reservation, Vec::new()));
+            let knows = matches!(role, Role::Operator | Role::System) && reason == Destroyed;
+            match release(&script) {
+                Ok(events) => assert!(knows && events.len() == 1, "{role:?} says {reason:?}"),
+                Err(refusal) => {
+                    assert!(!knows, "{role:?} says {reason:?}");
+                    let found = (refusal.code(), refusal.kind());
+                    assert_eq!(found, ("reservation_running", RefusalKind::Conflict));
+                    let second = wish(&script, "r-2", &[("node_hour", 1)]);
+                    refused(&script, &second, "upgrade_required", RefusalKind::PaymentRequired);
+                }
+            }
+        }
+    }
+}
+
+/// By the domain the count is looked at before anything that has to do with money.
+#[test]
+fn too_many_are_too_many_whatever_they_would_cost() {
+    let mut script = on("free");
+    let first = wish(&script, "r-1", &[("node_hour", 1)]);
+    script.take(script.state.reserve(&offers(), &first));
+    let priceless = wish(&script, "r-2", &[("gold_hour", 1)]);
+    let GuardRefusal::UpgradeRequired(room) =
+        script.state.reserve(&offers(), &priceless).unwrap_err()
+    else {
+        panic!("the count comes first")
+    };
+    // Nobody knows which plan would have room for what has no price.
+    assert_eq!((room.instances, room.instances_wanted), (1, 1));
+    assert_eq!((room.projected, room.projected_with, room.plans), (usd(504), None, vec![]));
+    script.take(script.state.assign_plan(&offers(), &"small".parse().unwrap()));
+    refused(&script, &priceless, "price_unknown", RefusalKind::Unprocessable);
 }
 
 #[derive(Debug, Clone)]
@@ -176,13 +230,14 @@ proptest! {
         let (mut limit, mut most) = (2_000, 1);
         let mut cap = None;
         let mut granted: BTreeMap<u8, Option<(u32, u32)>> = BTreeMap::new();
+        let mut running = BTreeSet::new();
         for step in steps {
             match step {
                 Step::Reserve(name, nodes, vms, metered) => {
                     let mut command = wish(
                         &script, &format!("r-{name}"), &[("node_hour", nodes), ("vm_hour", vms)],
                     );
-                    command.metered = usd(metered);
+                    command.used = tokens(metered);
                     let answer = script.state.reserve(&offers, &command);
                     if granted.contains_key(&name) {
                         prop_assert_eq!(answer, Ok(Vec::new()));
@@ -200,7 +255,8 @@ proptest! {
                     if fits {
                         prop_assert_eq!(script.take(answer), 1);
                         granted.insert(name, Some((nodes, vms)));
-                        prop_assert_eq!(script.state.projected(usd(metered)), Ok(usd(cents)));
+                        let projected = script.state.projected(&command.used, script.at);
+                        prop_assert_eq!(projected, Ok(usd(cents)));
                     }
                 }
                 Step::Commit(name) => {
@@ -209,12 +265,22 @@ proptest! {
                     prop_assert_eq!(answer.is_ok(), holds);
                     if holds {
                         script.take(answer);
+                        running.insert(name);
                     }
                 }
                 Step::Release(name) => {
+                    let name_of = format!("r-{name}").parse()?;
                     let reason = ReleaseReason::ProvisioningFailed;
-                    let answer = script.state.release(&format!("r-{name}").parse()?, reason);
-                    prop_assert_eq!(answer.is_ok(), granted.contains_key(&name));
+                    let answer = script.state.release(&name_of, reason, Role::Tenant);
+                    let runs = running.contains(&name);
+                    prop_assert_eq!(answer.is_ok(), granted.contains_key(&name) && !runs);
+                    let answer = if runs {
+                        let (reason, by) = (ReleaseReason::Destroyed, Role::System);
+                        running.remove(&name);
+                        script.state.release(&name_of, reason, by)
+                    } else {
+                        answer
+                    };
                     if let Some(it) = granted.get_mut(&name) {
                         prop_assert_eq!(script.take(answer), usize::from(it.is_some()));
                         *it = None;
