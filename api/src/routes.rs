@@ -57,6 +57,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .route("/tenants/{tenant}/tax-profile", put(tenants::set_tax_profile))
         .route("/tenants/{tenant}/plan", put(tenants::assign_plan))
         .route("/tenants/{tenant}/cost-cap", put(tenants::set_cost_cap))
+        .route("/tenants/{tenant}/quota", get(quota::show))
         .route("/tenants/{tenant}/quota/reservations", post(quota::reserve))
         .route("/tenants/{tenant}/quota/reservations/{reservation}/commit", post(quota::commit))
         .route("/tenants/{tenant}/quota/reservations/{reservation}", delete(quota::release))

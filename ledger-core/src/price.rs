@@ -25,7 +25,7 @@ pub use facts::{
     AppliedCoupon, Attached, Bound, Charged, Deployment, EffectivePrice, Facts, Known, Prepaid,
     PrepaidFor, Tax, Usage,
 };
-pub use ladder::{tier_at, tier_for};
+pub use ladder::{tier_after, tier_at, tier_for};
 pub use model::charge;
 pub use quote::{HOURS_A_MONTH, Quote, QuoteError, QuotedResource, quote, quote_resources};
 pub use run::{attached_on, bound_on, charged_on, prorate};

@@ -3,6 +3,8 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use ledger_core::billing::{Basis, usage_due};
+use ledger_core::catalog::LadderTier;
 use ledger_core::decide::account::Account;
 use ledger_core::decide::account::guard::{GuardRefusal, Reserve, Wanted};
 use ledger_core::decide::catalog::Offers;
@@ -128,13 +130,53 @@ fn spend_body(
     }))
 }
 
-/// What the month has cost by now, before tax: what its invoice would hold if it ended now.
-fn accrued(app: &App, tenant: &TenantId, head: Position) -> Result<Money, ApiError> {
-    let now = app.now();
-    let slugs = app.slugs_of(tenant, head)?;
-    let books = app.books(&app.heads(tenant, now.period())?, &slugs, head)?;
-    let accrued = accrual(&books.basis, now).map_err(|error| ApiError::internal(&error))?;
-    Ok(accrued.accrued.subtotal)
+/// What a command about a reservation answers: the month as it was when that was done, so that a
+/// repeat is told the same.
+fn answered(
+    app: &App,
+    tenant: &TenantId,
+    reservation: &ReservationId,
+    (status, made): (StatusCode, &Done),
+) -> Result<Response, ApiError> {
+    let (as_of, last) = (made.position, made.records.last());
+    let at = last.map_or_else(|| app.now(), |it| it.occurred_at);
+    let (account, _) = app.state_as_of::<Account>(&account_stream(tenant), as_of)?;
+    let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, as_of)?;
+    let used = used(app, tenant, &account, (as_of, at))?;
+    let spend = spend_body(tenant, &account, &offers, &used, at)?;
+    Ok(done(status, json!({"reservation": reservation, "spend": spend}), made))
+}
+
+/// `GET /tenants/{tenant}/quota`
+pub(crate) async fn show(
+    State(app): State<Shared>,
+    caller: Caller,
+    path: Path<String>,
+) -> Result<Response, ApiError> {
+    let tenant = tenant_of(&path)?;
+    caller.principal.read(&tenant)?;
+    blocking(move || {
+        let (head, now) = (app.log.head(), app.now());
+        let (account, _) = app.state_as_of::<Account>(&account_stream(&tenant), head)?;
+        let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, head)?;
+        let panel = account.panel(&offers, now).map_err(|error| ApiError::internal(&error))?;
+        let panel = panel.ok_or(ApiError::NotFound)?;
+        let tier = |it: Option<(&LadderTier, Timestamp)>| {
+            it.map(|(tier, at)| json!({"name": tier.name, "multiplier": tier.multiplier, "at": at}))
+        };
+        let body = json!({
+            "tenant": tenant,
+            "plan": panel.term.map(|it| &it.plan),
+            "slots": {"total": panel.term.map_or(0, |it| it.slots), "used": panel.slots_used},
+            "period_end": panel.term.map(|it| it.ends_at),
+            "credit": panel.credit,
+            "tier": tier(panel.tier),
+            "next_tier": tier(panel.next_tier),
+            "last_activity_at": panel.active_at,
+        });
+        Ok(answer(body, head))
+    })
+    .await
 }
 
 /// `GET /tenants/{tenant}/spend`

@@ -194,3 +194,21 @@ fn too_many_of_what_has_no_price_are_too_many() {
     server.tenant("bob", release("node-1", "")).good();
     server.tenant("bob", Request::post(RESERVATIONS, gold)).problem(422, "price_unknown");
 }
+
+#[test]
+fn a_tenant_sees_its_quota() {
+    let (_directory, server) = furnished();
+    let quota = || server.tenant("bob", Request::get("/api/v1/tenants/bob/quota")).good();
+    let expected = json!({
+        "tenant": "bob", "plan": null, "slots": {"total": 0, "used": 0}, "period_end": null,
+        "credit": {"amount": "0.00", "currency": "USD"}, "tier": null, "next_tier": null,
+        "last_activity_at": null,
+    });
+    assert_eq!(quota(), expected);
+    server.operator(reserve("node-1")).good();
+    assert_eq!(quota(), expected, "what an operator does is no activity of the tenant");
+    server.tenant("bob", release("node-1", "")).good();
+    assert!(quota()["last_activity_at"].is_string());
+    let nobody = Request::get("/api/v1/tenants/nobody/quota");
+    server.operator(nobody).problem(404, "not_found");
+}

@@ -19,6 +19,7 @@ fn about_bob() -> Vec<Request> {
         json!({"customer": {"name": "x", "address": [], "tax_number": null}, "tax": null});
     vec![
         Request::get(bob),
+        Request::get(format!("{bob}/quota")),
         Request::get(format!("{bob}/spend")),
         Request::put(format!("{bob}/tax-profile"), &json(profile)),
         Request::put(format!("{bob}/plan"), r#"{"plan_code": "free"}"#),
@@ -98,6 +99,7 @@ fn another_tenant_is_nobody() {
         "/invoices",
         "/catalog",
         "/tenants/acme",
+        "/tenants/acme/quota",
         "/tenants/acme/spend",
         "/usage?tenant=acme&period=2026-04",
         "/invoices/INV-000001",

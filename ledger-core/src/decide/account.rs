@@ -11,7 +11,9 @@ use crate::event::account::{
 };
 use crate::event::{self, enforcement};
 use crate::fold::{FoldError, FoldProblem};
-use crate::id::{CouponCode, InvoiceNumber, Key, PaymentRef, PlanCode, Provider, ReservationId};
+use crate::id::{
+    CouponCode, InvoiceNumber, Key, PaymentRef, PlanCode, Provider, ReservationId, Role,
+};
 use crate::log::Record;
 use crate::money::{Currency, Exact, Money};
 use crate::time::Timestamp;
@@ -20,6 +22,7 @@ pub mod credit;
 pub mod destruction;
 pub mod guard;
 pub mod ladder;
+pub mod panel;
 pub mod payment;
 pub mod profile;
 pub mod purchase;
@@ -96,6 +99,8 @@ pub struct Account {
     grants: BTreeMap<ReservationId, guard::Grant>,
     coupons: BTreeSet<CouponCode>,
     tier: Option<DiscountTierReached>,
+    /// The last time that the tenant itself did something here.
+    active_at: Option<Timestamp>,
 }
 
 impl Account {
@@ -157,6 +162,9 @@ impl Account {
     /// What one more record makes of it.
     pub fn fold(mut self, record: &Record) -> Result<Self, FoldError> {
         let position = record.position;
+        if record.actor.role == Role::Tenant {
+            self.active_at = self.active_at.max(Some(record.occurred_at));
+        }
         self.take(record)
             .map_err(|problem| FoldError::Contradiction { position, problem: Box::new(problem) })?;
         Ok(self)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Refusal, RefusalKind};
-use crate::catalog::{Addon, Catalog, Coupon, PlanVersion, ResourcePrice};
+use crate::catalog::{Addon, Catalog, Coupon, Ladder, PlanVersion, ResourcePrice};
 use crate::event;
 use crate::event::catalog::{
     AddonPublished, CouponPublished, Event, ExchangeRateSet, PlanPublished, ProductMapped,
@@ -88,6 +88,13 @@ impl Offers {
     ) -> Option<&ResourcePrice> {
         let prices = self.prices.get(&(kind.clone(), currency))?;
         prices.range(..=at).next_back().map(|(_, it)| it)
+    }
+
+    /// The ladder of the price list in a currency: that of the first kind that has one.
+    pub fn ladder(&self, currency: Currency, at: Timestamp) -> Option<&Ladder> {
+        let kinds = self.prices.keys().filter(|(_, of)| *of == currency);
+        let mut ladders = kinds.map(|(kind, _)| self.resource_price(kind, currency, at));
+        ladders.find_map(|it| it?.ladder.as_ref())
     }
 
     /// What a provider's product counts as.

@@ -25,11 +25,29 @@ pub fn tier_at(
     first_paid_at: Option<Timestamp>,
     at: Timestamp,
 ) -> Option<(&LadderTier, Timestamp)> {
-    let first = first_paid_at?;
-    let since = |tier: &LadderTier| first.plus_seconds(i64::from(tier.days) * DAY_SECONDS);
-    let reached = |tier: &LadderTier| Some(since(tier)?).filter(|it| *it <= at);
-    let tiers = ladder.tiers.iter().filter_map(|tier| Some((tier, reached(tier)?)));
-    tiers.max_by_key(|(tier, _)| tier.days)
+    let reached = tiers(ladder, first_paid_at).filter(|(_, since)| *since <= at);
+    reached.max_by_key(|(tier, _)| tier.days)
+}
+
+/// The tier that comes after the one of an instant, and when; none after the last or without a
+/// payment.
+pub fn tier_after(
+    ladder: &Ladder,
+    first_paid_at: Option<Timestamp>,
+    at: Timestamp,
+) -> Option<(&LadderTier, Timestamp)> {
+    let to_come = tiers(ladder, first_paid_at).filter(|(_, since)| *since > at);
+    to_come.min_by_key(|(tier, _)| tier.days)
+}
+
+/// All tiers, and since when each holds.
+fn tiers(
+    ladder: &Ladder,
+    first_paid_at: Option<Timestamp>,
+) -> impl Iterator<Item = (&LadderTier, Timestamp)> {
+    let since =
+        move |tier: &LadderTier| first_paid_at?.plus_seconds(i64::from(tier.days) * DAY_SECONDS);
+    ladder.tiers.iter().filter_map(move |tier| Some((tier, since(tier)?)))
 }
 
 /// The step that lowers the price of usage of a category at an instant, if it is on the ladder.
