@@ -17,7 +17,7 @@ use crate::money::{Currency, Exact, Money, Percent, Quantity, UnitPrice};
 mod model;
 mod read;
 
-pub use model::{Aggregation, PriceModel, Tier, canonical_kind, units_in};
+pub use model::{Aggregation, PriceModel, Tier, canonical_kind, count_the_same, units_in};
 pub use read::{CatalogError, Problem, Reason};
 
 /// A plan as it is sold from one publication to the next.

@@ -22,6 +22,7 @@ pub mod provider;
 pub mod repair;
 pub mod support;
 pub mod suspense;
+pub mod usage;
 
 /// What a refusal means to whoever asked. The rim makes a status of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -78,10 +78,7 @@ pub fn canonical_kind(kind: &ResourceKind) -> ResourceKind {
 /// most six more decimals. None where it does not.
 pub fn units_in(unit: &Unit) -> Option<u64> {
     const MILLION: u64 = 1_000_000;
-    let Some((count, _)) = unit.as_str().split_once('_') else { return Some(1) };
-    if !count.starts_with(|it: char| it.is_ascii_digit()) {
-        return Some(1);
-    }
+    let Some((count, _)) = numbered(unit) else { return Some(1) };
     let suffixed = |suffix, scale| count.strip_suffix(suffix).map(|digits| (digits, scale));
     let (digits, scale) =
         suffixed('k', 1_000).or_else(|| suffixed('m', MILLION)).unwrap_or((count, 1));
@@ -90,4 +87,26 @@ pub fn units_in(unit: &Unit) -> Option<u64> {
     }
     let count = digits.parse::<u64>().ok()?.checked_mul(scale)?;
     (count > 0 && MILLION.is_multiple_of(count)).then_some(count)
+}
+
+/// Whether a quantity in one unit can be told in the other: each says how many base units it is,
+/// and without their numbers they are the same word, whatever its case and with or without an `s`.
+///
+/// `1k_tokens` and `token` count the same; `minute` and `hour` do not, and nothing here knows that
+/// sixty of one are one of the other.
+pub fn count_the_same(left: &Unit, right: &Unit) -> bool {
+    let word = |unit| base_word(unit).map(|it| it.strip_suffix(['s', 'S']).unwrap_or(it));
+    word(left).zip(word(right)).is_some_and(|(left, right)| left.eq_ignore_ascii_case(right))
+}
+
+/// What the base units of a unit are called; none where it does not say how many of them it is.
+fn base_word(unit: &Unit) -> Option<&str> {
+    units_in(unit)?;
+    Some(numbered(unit).map_or(unit.as_str(), |(_, word)| word))
+}
+
+/// The number that a unit begins with, and what comes after it.
+fn numbered(unit: &Unit) -> Option<(&str, &str)> {
+    let parts = unit.as_str().split_once('_')?;
+    parts.0.starts_with(|it: char| it.is_ascii_digit()).then_some(parts)
 }

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::{Refusal, RefusalKind};
-use crate::catalog::{Addon, Catalog, Coupon, Ladder, PlanVersion, ResourcePrice};
+use crate::catalog::{Addon, Catalog, Coupon, Ladder, PlanVersion, ResourcePrice, canonical_kind};
 use crate::event;
 use crate::event::catalog::{
     AddonPublished, CouponPublished, Event, ExchangeRateSet, PlanPublished, ProductMapped,
     ResourcePriceSet,
 };
 use crate::fold::{FoldError, FoldProblem};
-use crate::id::{AddonCode, CouponCode, Label, PlanCode, Provider, ResourceKind};
+use crate::id::{AddonCode, CouponCode, Label, PlanCode, Provider, ResourceKind, Unit};
 use crate::log::Record;
 use crate::money::{Currency, Money};
 use crate::time::Timestamp;
@@ -95,6 +95,16 @@ impl Offers {
         let kinds = self.prices.keys().filter(|(_, of)| *of == currency);
         let mut ladders = kinds.map(|(kind, _)| self.resource_price(kind, currency, at));
         ladders.find_map(|it| it?.ladder.as_ref())
+    }
+
+    /// The units that a kind is sold in: by plans, retired versions too, and by prices of the kind.
+    pub fn units_of(&self, kind: &ResourceKind) -> impl Iterator<Item = &Unit> {
+        let kind = canonical_kind(kind);
+        let items = self.plans.values().flatten().flat_map(|it| &it.plan.items);
+        let items = items.map(|it| (&it.kind, &it.unit));
+        let prices = self.prices.values().flat_map(BTreeMap::values);
+        let sold = items.chain(prices.map(|it| (&it.kind, &it.unit)));
+        sold.filter(move |it| canonical_kind(it.0) == kind).map(|it| it.1)
     }
 
     /// What a provider's product counts as.
