@@ -23,6 +23,7 @@ mod plan;
 mod receivables;
 mod register;
 mod settle;
+mod standing;
 mod tenant;
 mod usage;
 
@@ -35,7 +36,7 @@ pub use catalog::CatalogFold;
 pub use deployment::DeploymentFold;
 pub use digest::{DigestError, Digests, RecordMissing, record_digest};
 pub use explain::{CappedUsage, ExplainedLine, Explanation, UnpricedUsage, explain};
-pub use facts::{FactsError, facts};
+pub use facts::FactsError;
 pub use heads::{AccountFold, Heads, may_be_unfinished, notes_of};
 pub use issue::{Ask, AskRefusal, Done, Errand, IssueError, Preview, Step, Terms, next, preview};
 pub use issued::{AppliedPayment, InvoiceFold, IsReplaced, IssuedDocument, State};
@@ -44,6 +45,7 @@ pub use plan::{PreviewSum, RollupDelay, next_rollup, sum_previews};
 pub use receivables::{Age, AgedSums, Aging, Outstanding, aging};
 pub use register::{RegisterFold, Taken};
 pub use settle::{SettleError, SettleStep, Settling, settle, usage_due};
+pub use standing::Standing;
 pub use tenant::TenantFold;
 pub use usage::UsageFold;
 
@@ -56,6 +58,9 @@ use crate::log::{Position, ReadError, Record, Records};
 use crate::price::{self, Facts, PriceError, RULES_VERSION};
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
+
+/// How far back something may have been set that still stands: longer than anybody has kept books.
+const MONTHS_BACK_MAX: u16 = 600;
 
 /// Why what an invoice rests on cannot be gathered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,6 +129,8 @@ pub struct Basis {
     pub deployments: BTreeMap<DeploymentSlug, DeploymentFold>,
     /// What was linked to that, at the providers.
     pub resources: BTreeMap<ResourceId, ResourceFold>,
+    /// What stood when the period began.
+    pub standing: Standing,
     /// What it used.
     pub usage: UsageFold,
     /// The digests of all records read.
@@ -154,33 +161,96 @@ impl Basis {
             tenant: paying,
             deployments: BTreeMap::new(),
             resources: BTreeMap::new(),
+            standing: Standing::default(),
             usage,
             digests,
         }
-        .with_usage(deployments, &mut read)
+        .with_usage(deployments, None, &mut read)
     }
 
-    /// The same tenant's basis of another period, as of the same position.
-    pub fn turned_to(
+    /// The same tenant's basis of another period, as of the same position. `standing` is what stood
+    /// when it began, where that is known.
+    fn turned_to(
         &self,
         period: BillingPeriod,
+        standing: Option<Standing>,
         mut read: impl FnMut(&Stream) -> Result<Records, ReadError>,
     ) -> Result<Self, GatherError> {
         let usage = UsageFold::of(self.tenant.tenant().clone(), period);
-        Self { period, usage, ..self.clone() }.with_usage([], &mut read)
+        Self { period, usage, ..self.clone() }.with_usage([], standing, &mut read)
     }
 
-    /// Folds the usage of the period, the deployments that are not known yet, and their resources.
+    /// What stands when the period is over.
+    fn leaves(&self) -> Standing {
+        self.usage.leaves(&self.catalog.kinds_that_stand()).over(self.standing.clone())
+    }
+
+    /// Folds the usage of the period, the deployments that are not known yet, their resources, and
+    /// what stood before.
     fn with_usage(
+        mut self,
+        deployments: impl IntoIterator<Item = DeploymentSlug>,
+        standing: Option<Standing>,
+        read: &mut impl FnMut(&Stream) -> Result<Records, ReadError>,
+    ) -> Result<Self, GatherError> {
+        let tenant = self.tenant.tenant().clone();
+        let mut gather =
+            Gather { up_to: self.up_to, digests: Some(&mut self.digests), read: &mut *read };
+        let used = Stream::Usage(tenant, self.period);
+        self.usage = gather.fold(&used, self.usage, UsageFold::fold)?;
+        let named = self.usage.deployments().cloned().collect::<Vec<_>>();
+        let mut basis = self.with_deployments(deployments.into_iter().chain(named), read)?;
+        basis.standing = match standing {
+            Some(standing) => standing,
+            None => basis.stood(read)?,
+        };
+        // Lines name the records that still stand, so those are digested as well.
+        for stream in basis.standing.streams() {
+            if !basis.digests.knows(&stream) {
+                let digests = Some(&mut basis.digests);
+                let mut gather = Gather { up_to: basis.up_to, digests, read: &mut *read };
+                gather.fold(&stream, (), |(), _| Ok(()))?;
+            }
+        }
+        let named = basis.standing.deployments().cloned().collect::<Vec<_>>();
+        basis.with_deployments(named, read)
+    }
+
+    /// What stood when the period began, from the usage of all months before it: since the tenant
+    /// or one of its deployments began, and before that as far as no month is without any.
+    fn stood(
+        &self,
+        read: &mut impl FnMut(&Stream) -> Result<Records, ReadError>,
+    ) -> Result<Standing, GatherError> {
+        let begun = self.deployments.values().filter_map(DeploymentFold::begun_at);
+        let begun = begun.chain(self.tenant.begun_at()).min().map(Timestamp::period);
+        let kinds = self.catalog.kinds_that_stand();
+        let mut standing = Standing::default();
+        let mut before = self.period;
+        for _ in 0..MONTHS_BACK_MAX {
+            let Some(period) = before.previous() else { break };
+            let mut gather = Gather { up_to: self.up_to, digests: None, read: &mut *read };
+            let usage = UsageFold::of(self.tenant.tenant().clone(), period);
+            let stream = Stream::Usage(self.tenant.tenant().clone(), period);
+            let usage = gather.fold(&stream, usage, UsageFold::fold)?;
+            if usage.is_empty() && begun.is_none_or(|it| period < it) {
+                break;
+            }
+            standing = standing.over(usage.leaves(&kinds));
+            before = period;
+        }
+        Ok(standing)
+    }
+
+    /// Folds the deployments that are not known yet, and their resources.
+    fn with_deployments(
         mut self,
         deployments: impl IntoIterator<Item = DeploymentSlug>,
         read: &mut impl FnMut(&Stream) -> Result<Records, ReadError>,
     ) -> Result<Self, GatherError> {
         let tenant = self.tenant.tenant().clone();
         let mut gather = Gather { up_to: self.up_to, digests: Some(&mut self.digests), read };
-        let used = Stream::Usage(tenant.clone(), self.period);
-        self.usage = gather.fold(&used, self.usage, UsageFold::fold)?;
-        for slug in deployments.into_iter().chain(self.usage.deployments().cloned()) {
+        for slug in deployments {
             if self.deployments.contains_key(&slug) {
                 continue;
             }
@@ -202,8 +272,18 @@ impl Basis {
 
     /// The facts as they stand at an instant of the world.
     pub fn facts(&self, until: Timestamp) -> Result<Facts, FactsError> {
-        let Self { catalog, tenant, deployments, resources, usage, .. } = self;
-        facts(catalog, tenant, deployments, resources, usage, self.period, until)
+        facts::facts(self, until)
+    }
+
+    /// What producers reported of the period, as far as it is a quantity of what is sold.
+    pub fn reported(&self, until: Timestamp) -> Result<Vec<price::Usage>, FactsError> {
+        Ok(facts::reported(self, until)?.usage)
+    }
+
+    /// Facts of the period as they would stand once a settlement had drawn what they come to. Who
+    /// is invoiced, or never, has nothing drawn.
+    pub fn settled(&self, facts: Facts) -> Result<Facts, PriceError> {
+        if self.tenant.is_internal() { Ok(facts) } else { settle::settled(facts) }
     }
 
     /// The price by a version of the rules, each line with the digest of what it was made from.
@@ -215,11 +295,34 @@ impl Basis {
 
     /// The price by a version of the rules.
     fn price_unsealed(&self, rules: u16, until: Timestamp) -> Result<price::Document, BasisError> {
+        self.price_with(rules, until, Drawn::ByNow)
+    }
+
+    fn price_with(
+        &self,
+        rules: u16,
+        until: Timestamp,
+        drawn: Drawn,
+    ) -> Result<price::Document, BasisError> {
         if rules != RULES_VERSION {
             return Err(BasisError::RulesUnknown { rules });
         }
-        Ok(price::price(&self.facts(until)?)?)
+        let facts = self.facts(until)?;
+        let facts = match drawn {
+            Drawn::ByNow => facts,
+            Drawn::BySettlement => self.settled(facts)?,
+        };
+        Ok(price::price(&facts)?)
     }
+}
+
+/// Which draws of prepaid usage a price charges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Drawn {
+    /// Those on record: what a document holds.
+    ByNow,
+    /// And what a settlement would draw first: what a document would hold.
+    BySettlement,
 }
 
 /// Reads streams up to a position, and keeps the digests of what was read.

@@ -94,8 +94,11 @@ pub struct Unpriced {
     pub deployment: Option<DeploymentSlug>,
     /// What was used.
     pub kind: ResourceKind,
-    /// How much, in base units.
+    /// How much, in base units or, where there is one, in its unit.
     pub quantity: Quantity,
+    /// The unit that the records state and no price is for: how many base units that is, nobody
+    /// knows.
+    pub unit: Option<Unit>,
     /// The records.
     pub from: Sources,
 }
@@ -191,8 +194,9 @@ impl Says {
 }
 
 impl<'a> Draft<'a> {
-    const fn new(facts: &'a Facts) -> Self {
-        Self { facts, lines: Vec::new(), unpriced: Vec::new(), capped: Vec::new() }
+    fn new(facts: &'a Facts) -> Self {
+        let unpriced = facts.unpriced.clone();
+        Self { facts, lines: Vec::new(), unpriced, capped: Vec::new() }
     }
 
     /// Adds a line for an exact amount, rounded here and nowhere else.

@@ -216,6 +216,17 @@ fn print_difference(difference: &Difference, out: &mut impl Write) -> Result<(),
             let (issued, made) = (issued.len(), made.len());
             writeln!(out, "adjusted: issued for {issued} periods, the log makes {made} of them")?;
         }
+        Difference::Drawn { period, drawn, made, found } => {
+            let (kind, drawn, made) = (&made.kind, drawn.amount, made.amount);
+            writeln!(out, "credit: {drawn} was drawn for {kind} of {period}, it comes to {made}")?;
+            quote(found, out)?;
+        }
+        Difference::Tier { recorded, made, found } => {
+            let made = made.as_ref().map_or("none".to_owned(), |it| it.tier.to_string());
+            let (tier, at) = (&recorded.tier, recorded.reached_at);
+            writeln!(out, "tier: {tier} is recorded as reached at {at}, the ladders make {made}")?;
+            quote(found, out)?;
+        }
         Difference::Sum { lines, gross } => {
             let lines = lines.map_or("no sum".to_owned(), |it| it.to_string());
             writeln!(out, "sum: the lines come to {lines}, the total says {gross}")?;

@@ -142,8 +142,9 @@ fn previewed(
         None => None,
     };
     let previewed = preview(&books, until, before.as_ref());
-    Ok(match previewed {
-        Ok(it) => {
+    let (status, preview, why) = match previewed {
+        Ok(None) => ("internal", None, None),
+        Ok(Some(it)) => {
             let Preview { composed, last_month, difference } = &it;
             let preview = json!({
                 "lines": composed.lines.iter().map(|it| &it.line).collect::<Vec<_>>(),
@@ -155,18 +156,11 @@ fn previewed(
                 "difference": difference,
             });
             previews.push(it);
-            let preview = Some(preview);
-            RolledUp { tenant, status: "preview", number: None, note: None, preview, why: None }
+            ("preview", Some(preview), None)
         }
-        Err(error) => RolledUp {
-            tenant,
-            status: "refused",
-            number: None,
-            note: None,
-            preview: None,
-            why: Some(in_one_line(&error)),
-        },
-    })
+        Err(error) => ("refused", None, Some(in_one_line(&error))),
+    };
+    Ok(RolledUp { tenant, status, number: None, note: None, preview, why })
 }
 
 fn body_of(tenant: &TenantId, it: &IssuedDocument, today: Day) -> Value {

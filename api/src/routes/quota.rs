@@ -11,6 +11,7 @@ use ledger_core::decide::catalog::Offers;
 use ledger_core::event::account::{KindAmount, ReleaseReason};
 use ledger_core::id::{DeploymentSlug, ReservationId, ResourceId, ResourceKind, TenantId};
 use ledger_core::log::{EventLog, Position};
+use ledger_core::money::Money;
 use ledger_core::report::accrual;
 use ledger_core::stream::Stream;
 use ledger_core::time::Timestamp;
@@ -179,6 +180,15 @@ pub(crate) async fn show(
     .await
 }
 
+/// What the month has cost by now, before tax: what its invoice would hold if it ended now.
+fn accrued(app: &App, tenant: &TenantId, head: Position) -> Result<Money, ApiError> {
+    let now = app.now();
+    let slugs = app.slugs_of(tenant, head)?;
+    let books = app.books(&app.heads(tenant, now.period())?, &slugs, head)?;
+    let accrued = accrual(&books, now).map_err(|error| ApiError::internal(&error))?;
+    Ok(accrued.accrued.totals.net)
+}
+
 /// `GET /tenants/{tenant}/spend`
 pub(crate) async fn spend(
     State(app): State<Shared>,
@@ -194,9 +204,7 @@ pub(crate) async fn spend(
         let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, head)?;
         let basis = app.basis(&tenant, now.period(), head)?;
         let mut spend = spend_body(&tenant, &account, &offers, &used_of(&basis, now)?, now)?;
-        // What the month has cost by now, before tax: its invoice if it ended now.
-        let accrued = accrual(&basis, now).map_err(|error| ApiError::internal(&error))?;
-        spend["accrued"] = json!(accrued.accrued.subtotal);
+        spend["accrued"] = json!(accrued(&app, &tenant, head)?);
         Ok(answer(spend, head))
     })
     .await

@@ -1,7 +1,8 @@
 //! The audit of an invoice: the log is folded as far as the invoice knew it, priced by the rules it
 //! names, and compared with what was issued, line by line and to the digest of every record.
 //!
-//! What differs is told with the records as they are found now. Where the records cannot be read,
+//! So are the facts that are events though anybody can compute them: draws and discount tiers. What
+//! differs is told with the records as they are found now. Where the records cannot be read,
 //! or the rules are not known, there is no verdict: an audit never guesses.
 
 use std::fmt;
@@ -12,13 +13,16 @@ use super::explain::{kind_word, paired};
 use super::issue::recomposed;
 use super::issued::IssuedDocument;
 use super::{BasisError, Books, GatherError};
-use crate::event::invoice::{Adjusted, Line, Totals};
+use crate::event::account::{DiscountTierReached, KindAmount};
+use crate::event::invoice::{Adjusted, Line, Provenance, Totals};
 use crate::id::{DeploymentSlug, TenantId};
 use crate::log::{Position, ReadError, Records, Revision};
 use crate::money::Money;
 use crate::price::Priced;
 use crate::stream::Stream;
 use crate::time::BillingPeriod;
+
+mod recomputed;
 
 /// The most records that are quoted for one difference.
 const QUOTES_MAX: usize = 16;
@@ -85,6 +89,26 @@ pub enum Difference {
         issued: Vec<Adjusted>,
         /// As the log makes it.
         made: Vec<Adjusted>,
+    },
+    /// What was drawn from credit for usage is not what the usage comes to.
+    Drawn {
+        /// The period of the usage.
+        period: BillingPeriod,
+        /// What the draws say, less what went back.
+        drawn: KindAmount,
+        /// What the usage comes to.
+        made: KindAmount,
+        /// The draws, as they are now.
+        found: Found,
+    },
+    /// No ladder makes a discount tier that was recorded.
+    Tier {
+        /// As it was recorded.
+        recorded: Box<DiscountTierReached>,
+        /// What a ladder makes of that instant.
+        made: Option<Box<DiscountTierReached>>,
+        /// The record, as it is now.
+        found: Found,
     },
     /// The lines of the invoice do not add up to its own total.
     Sum {
@@ -187,19 +211,20 @@ pub fn audit(
     let (pairs, missing) = paired(&document.lines, made.lines);
     for (number, (issued, made)) in (1..).zip(document.lines.iter().zip(pairs)) {
         let Some(Priced { line: made, .. }) = made else {
-            let (issued, found) = (Box::new(issued.clone()), quotes.of(issued)?);
+            let found = quotes.of(&issued.provenance)?;
+            let issued = Box::new(issued.clone());
             differences.push(Difference::LineTooMany { number, issued, found });
             continue;
         };
         let parts = differing(issued, &made);
         if !parts.is_empty() {
-            let found = quotes.of(&made)?;
+            let found = quotes.of(&made.provenance)?;
             let (issued, made) = (Box::new(issued.clone()), Box::new(made));
             differences.push(Difference::Line { number, parts, issued, made, found });
         }
     }
     for Priced { line, .. } in missing {
-        let found = quotes.of(&line)?;
+        let found = quotes.of(&line.provenance)?;
         differences.push(Difference::LineMissing { made: Box::new(line), found });
     }
     if document.totals != made.totals {
@@ -215,6 +240,8 @@ pub fn audit(
     if lines != Some(gross) {
         differences.push(Difference::Sum { lines, gross });
     }
+    differences.extend(quotes.drawn(issued, &books)?);
+    differences.extend(quotes.tiers(&books)?);
     Ok(Verdict {
         matches: differences.is_empty(),
         lines: document.lines.len(),
@@ -245,10 +272,10 @@ struct Quotes<'a, R> {
 }
 
 impl<R: FnMut(&Stream) -> Result<Records, ReadError>> Quotes<'_, R> {
-    /// The records that a line names, read again: they are not kept while all is well.
-    fn of(&mut self, line: &Line) -> Result<Found, AuditError> {
+    /// The records that are named, read again: they are not kept while all is well.
+    fn of(&mut self, provenance: &Provenance) -> Result<Found, AuditError> {
         let mut found = Found::default();
-        for span in &line.provenance.sources {
+        for span in &provenance.sources {
             let stream = &span.stream;
             let unread = |source| AuditError::Quote { stream: stream.clone(), source };
             for record in (self.read)(stream).map_err(unread)? {
@@ -321,6 +348,24 @@ impl fmt::Display for Difference {
                 }
                 Ok(())
             }
+            Self::Drawn { period, drawn, made, found } => {
+                writeln!(f, "what was drawn for {} in {period} differs", made.kind)?;
+                for (word, KindAmount { quantity, amount, .. }) in
+                    [("drawn:", drawn), ("made: ", made)]
+                {
+                    writeln!(f, "  {word} {amount} for {quantity}")?;
+                }
+                write!(f, "{found}")
+            }
+            Self::Tier { recorded, made, found } => {
+                writeln!(f, "no ladder makes the discount tier {}", recorded.tier)?;
+                writeln!(f, "  recorded: {}", reached(recorded))?;
+                match made {
+                    Some(made) => writeln!(f, "  made:     {}", reached(made))?,
+                    None => writeln!(f, "  made:     none")?,
+                }
+                write!(f, "{found}")
+            }
             Self::Sum { lines: Some(lines), gross } => {
                 writeln!(f, "the lines add up to {lines}, not to {gross}")
             }
@@ -346,6 +391,11 @@ fn told(line: &Line) -> String {
     let unit = line.unit.as_ref().map_or("", |it| it.as_str());
     let (kind, what) = (kind_word(line.kind), &line.description);
     format!("{kind}: {what}, {} {unit} = {}", line.quantity, line.amount)
+}
+
+fn reached(it: &DiscountTierReached) -> String {
+    let DiscountTierReached { tier, days, multiplier, reached_at } = it;
+    format!("{tier}, x {multiplier} from {days} days on, reached at {reached_at}")
 }
 
 fn words(parts: &[LinePart]) -> String {

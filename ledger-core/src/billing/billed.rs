@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Basis;
 use super::facts::FactsError;
 use super::metered::Metered;
-use super::usage::UsageFold;
+use super::standing::Stated;
+use crate::catalog::count_the_same;
 use crate::event::provider::BillLine;
-use crate::id::{ResourceId, ResourceKind};
+use crate::id::{ResourceId, ResourceKind, Unit};
 use crate::inventory::{counts_hours, hours};
 use crate::money::{ExactError, Ratio};
 use crate::price::Sources;
@@ -73,11 +75,12 @@ pub fn billed_hours(line: &BillLine) -> Ratio {
 }
 
 /// The hours that producers counted of resources they named.
-pub fn counted_by_producers(
-    usage: &UsageFold,
-    until: Timestamp,
-) -> Result<Vec<Counted>, FactsError> {
-    let named = usage.usage(until)?.into_iter().filter_map(|it| {
+pub fn counted_by_producers(basis: &Basis, until: Timestamp) -> Result<Vec<Counted>, FactsError> {
+    let hour = Unit::new("hour").expect("a word is a unit");
+    let in_hours = |it: &Stated| it.unit.as_ref().is_none_or(|it| count_the_same(it, &hour));
+    let recorded = basis.usage.recorded(None)?.into_iter().filter(in_hours).map(|it| it.usage);
+    let gauges = basis.usage.gauge_hours(until, &basis.standing, None)?;
+    let named = recorded.chain(gauges).filter_map(|it| {
         let (by, resource, kind) = (Counter::Producer, it.resource?, it.kind);
         let counted = Counted { by, resource, kind, hours: it.quantity, from: it.from };
         counts_hours(&counted.kind).then_some(counted)

@@ -1,21 +1,23 @@
 //! All that a document of a tenant's period rests on: what the period comes to, what earlier ones
 //! come to as known now, and what was issued for them.
 //!
-//! A period is completed when its rollup was: it has an invoice, or stands between two that have.
-//! One whose invoice was voided and not replaced is neither completed nor missing: whoever voided
-//! it decides about it.
+//! A period is completed when its rollup was: it has an invoice, or a later one has. A tenant's
+//! periods begin with the month in which its registration was recorded, or with the first that was
+//! invoiced where that is earlier: what was imported of the time before was billed elsewhere. A
+//! period whose invoice was voided and not replaced is neither completed nor missing: whoever
+//! voided it decides about it.
 
 use std::collections::BTreeMap;
 
 use super::adjust::{Issued, difference, nothing, plus};
 use super::digest::Digests;
 use super::issued::InvoiceFold;
-use super::{Basis, BasisError, Gather, GatherError};
+use super::{Basis, BasisError, Drawn, Gather, GatherError};
 use crate::event::invoice::{Adjusted, Totals};
 use crate::id::{DeploymentSlug, InvoiceNumber, TenantId};
 use crate::log::{Position, ReadError, Records};
 use crate::money::{Currency, Money, MoneyError};
-use crate::price::{Capped, PriceError, Priced, Unpriced};
+use crate::price::{self, Capped, PriceError, Priced, RULES_VERSION, Unpriced};
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
 
@@ -24,7 +26,7 @@ use crate::time::{BillingPeriod, Timestamp};
 pub struct Books {
     /// What the period itself rests on.
     pub basis: Basis,
-    /// What the periods from the first invoiced one up to this one rest on.
+    /// What the tenant's periods from the first one up to this one rest on.
     earlier: BTreeMap<BillingPeriod, Basis>,
     /// What was issued, by period.
     issued: BTreeMap<BillingPeriod, InvoiceFold>,
@@ -115,10 +117,14 @@ impl Books {
             issued.insert(period, folded);
         }
         let mut books = Self { basis, earlier: BTreeMap::new(), issued, digests };
-        let mut next = books.rolled_up().next().filter(|first| *first < period);
+        let first = books.rolled_up().next().into_iter().chain(books.basis.tenant.billed_since());
+        let (mut next, mut standing) = (first.min().filter(|first| *first < period), None);
         while let Some(earlier) = next {
-            if !books.is_void(earlier) {
-                let turned = books.basis.turned_to(earlier, &mut read)?;
+            if books.is_void(earlier) {
+                standing = None;
+            } else {
+                let turned = books.basis.turned_to(earlier, standing, &mut read)?;
+                standing = Some(turned.leaves());
                 books.digests.extend(turned.digests.clone());
                 books.earlier.insert(earlier, turned);
             }
@@ -130,6 +136,14 @@ impl Books {
     /// What each period rests on that a document may speak of, the earliest first.
     pub(super) fn bases(&self) -> impl Iterator<Item = &Basis> {
         self.earlier.values().chain([&self.basis])
+    }
+
+    /// What each period rests on that the period's own document charges: those that were completed
+    /// before it, and itself.
+    pub(super) fn charged_bases(&self) -> impl Iterator<Item = &Basis> {
+        let completed_to = self.rolled_up().rfind(|it| *it < self.basis.period);
+        let completed = self.earlier.values().filter(move |it| Some(it.period) <= completed_to);
+        completed.chain([&self.basis])
     }
 
     /// The rules by which a period was invoiced: a later version changes no issued invoice, so it
@@ -151,18 +165,32 @@ impl Books {
         rules: u16,
         replaces: Option<&InvoiceNumber>,
     ) -> Result<Composed, BasisError> {
-        self.invoice_until(rules, self.basis.period.ends_at(), replaces)
+        let own = self.basis.price_unsealed(rules, self.basis.period.ends_at())?;
+        self.compose(own, rules, Drawn::ByNow, replaces)
     }
 
-    /// The same with the period's own lines as they stand at an instant of the world.
-    pub(super) fn invoice_until(
+    /// What the period's invoice would hold if it ended at an instant and were rolled up then:
+    /// prepaid usage is drawn first, and what stands for the period is issued anew.
+    pub fn expected(&self, until: Timestamp) -> Result<Composed, BasisError> {
+        let own = self.basis.price_with(RULES_VERSION, until, Drawn::BySettlement)?;
+        self.expected_with(own)
+    }
+
+    /// The same with other lines of the period's own, such as projected ones.
+    pub fn expected_with(&self, own: price::Document) -> Result<Composed, BasisError> {
+        let standing = self.issued(self.basis.period).and_then(InvoiceFold::rolled_up);
+        let standing = standing.map(|it| &it.document.number);
+        self.compose(own, RULES_VERSION, Drawn::BySettlement, standing)
+    }
+
+    fn compose(
         &self,
+        own: price::Document,
         rules: u16,
-        until: Timestamp,
+        drawn: Drawn,
         replaces: Option<&InvoiceNumber>,
     ) -> Result<Composed, BasisError> {
         let Self { basis, .. } = self;
-        let own = basis.price_unsealed(rules, until)?;
         let currency = own.total.currency();
         let issued = self.counting(replaces);
         let mut composed = Composed::empty(currency);
@@ -172,8 +200,8 @@ impl Books {
         let completed_to = self.rolled_up().rfind(|it| *it < basis.period);
         for (period, earlier) in &self.earlier {
             if completed_to.is_some_and(|it| *period <= it) {
-                let now =
-                    earlier.price_unsealed(self.rules_of(*period, rules), period.ends_at())?;
+                let rules = self.rules_of(*period, rules);
+                let now = earlier.price_with(rules, period.ends_at(), drawn)?;
                 if let Some((lines, adjusted)) = difference(*period, currency, Some(&now), &issued)?
                 {
                     composed.adjust(lines, adjusted).map_err(PriceError::from)?;
@@ -201,8 +229,8 @@ impl Books {
         composed.finished(&self.digests)
     }
 
-    /// The earliest period that has a price and no invoice, though one before it has: rollups of a
-    /// tenant run in order.
+    /// The earliest period that has a price and neither an invoice nor a later one that has: rollups
+    /// of a tenant run in order.
     pub fn missing(&self, rules: u16) -> Result<Option<BillingPeriod>, BasisError> {
         let completed_to = self.rolled_up().rfind(|it| *it < self.basis.period);
         for (period, earlier) in &self.earlier {

@@ -2,13 +2,13 @@
 //!
 //! A published version never changes, so every one of them is kept: a subscription names its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::known::Moment;
-use crate::catalog::{PlanVersion, ResourcePrice, canonical_kind};
+use crate::catalog::{Aggregation, Item, Ladder, PlanVersion, ResourcePrice, canonical_kind};
 use crate::event::catalog::ProductMapped;
 use crate::event::{Event, catalog};
 use crate::fold::{FoldError, Reached};
@@ -131,6 +131,23 @@ impl CatalogFold {
     /// How many of those a record of usage knows.
     pub(super) fn prices_known(&self, knows: impl Fn(Moment) -> bool) -> usize {
         self.prices.iter().take_while(|it| knows(it.recorded)).count()
+    }
+
+    /// The ladders of all plans and prices.
+    pub(super) fn ladders(&self) -> impl Iterator<Item = &Ladder> {
+        let plans = self.plans.values().flat_map(BTreeMap::values);
+        let of_plans = plans.filter_map(|it| it.plan.ladder.as_ref());
+        of_plans.chain(self.prices.iter().filter_map(|it| it.price.ladder.as_ref()))
+    }
+
+    /// The kinds that some plan sells by what stands, which may have been recorded long before.
+    pub(super) fn kinds_that_stand(&self) -> BTreeSet<ResourceKind> {
+        let plans = self.plans.values().flat_map(BTreeMap::values);
+        let items = plans.flat_map(|it| &it.plan.items);
+        let stands = |it: &&Item| {
+            matches!(it.aggregation, Aggregation::TimeWeightedSum | Aggregation::Latest)
+        };
+        items.filter(stands).map(|it| canonical_kind(&it.kind)).collect()
     }
 
     /// The kinds that an hour of a resource of this type counts as, in order, and what says so.

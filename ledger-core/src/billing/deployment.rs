@@ -180,6 +180,11 @@ impl DeploymentFold {
         DeploymentId { tenant: self.tenant.clone(), slug: self.slug.clone() }
     }
 
+    /// When it began, by the world's clock.
+    pub(super) fn begun_at(&self) -> Option<Timestamp> {
+        self.turns.iter().map(|it| it.at).min()
+    }
+
     /// The resources metered for it, in the order in which they were linked.
     pub fn links(&self) -> &[Link] {
         &self.links

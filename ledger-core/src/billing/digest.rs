@@ -100,6 +100,11 @@ impl Digests {
         Ok(())
     }
 
+    /// Whether a stream was read.
+    pub(super) fn knows(&self, stream: &Stream) -> bool {
+        self.0.contains_key(stream)
+    }
+
     /// SHA-256 over the digests of all records named, in the order of the spans.
     pub fn of(&self, spans: &[SourceSpan]) -> Result<Option<Sha256Digest>, RecordMissing> {
         if spans.is_empty() {

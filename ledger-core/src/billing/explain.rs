@@ -12,7 +12,7 @@ use super::issue::recomposed;
 use super::issued::IssuedDocument;
 use super::{BasisError, Books, Composed};
 use crate::event::invoice::{Adjusted, Line, LineKind, Totals};
-use crate::id::{DeploymentSlug, InvoiceNumber, ResourceKind, TenantId};
+use crate::id::{DeploymentSlug, InvoiceNumber, ResourceKind, TenantId, Unit};
 use crate::log::Position;
 use crate::money::{Quantity, Ratio};
 use crate::price::{Priced, Rule, Sources, Step};
@@ -63,8 +63,11 @@ pub struct UnpricedUsage {
     pub deployment: Option<DeploymentSlug>,
     /// What was used.
     pub kind: ResourceKind,
-    /// How much, in base units.
+    /// How much, in base units or, where there is one, in its unit.
     pub quantity: Quantity,
+    /// The unit that the records state and no price is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
     /// The records.
     pub from: Sources,
 }
@@ -105,6 +108,7 @@ pub fn explain(issued: &IssuedDocument, books: &Books) -> Result<Explanation, Ba
                 deployment: it.deployment,
                 kind: it.kind,
                 quantity: it.quantity,
+                unit: it.unit,
                 from: it.from,
             })
             .collect(),
@@ -178,8 +182,9 @@ impl fmt::Display for Explanation {
                 None => writeln!(f, "  the log makes no such line")?,
             }
         }
-        for UnpricedUsage { kind, quantity, from, .. } in &self.unpriced {
-            write!(f, "no price: {quantity} of {kind}")?;
+        for UnpricedUsage { kind, quantity, unit, from, .. } in &self.unpriced {
+            let unit = unit.as_ref().map_or(String::new(), |it| format!(" {it}"));
+            write!(f, "no price: {quantity}{unit} of {kind}")?;
             write_sources(f, from)?;
         }
         for CappedUsage { kind, quantity, .. } in &self.capped {

@@ -23,6 +23,11 @@ impl Moment {
     pub(super) const fn of(record: &Record) -> Self {
         Self { position: record.position, recorded_at: record.recorded_at }
     }
+
+    /// Whether it is before a place in the log.
+    pub(super) fn is_before(self, position: Position) -> bool {
+        self.position < position
+    }
 }
 
 /// What usage of one tenant may know.

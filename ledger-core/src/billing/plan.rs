@@ -2,7 +2,7 @@
 //!
 //! A plan is computed from the register alone, so a run that was cut goes on where it was: what has
 //! a number is done, or finished at start-up. A tenant's periods run in order, from the one after
-//! its last document; one without documents begins with the period that is due.
+//! its last document; one without documents begins with the first month that the ledger bills.
 
 use super::issue::Preview;
 use super::register::RegisterFold;
@@ -35,21 +35,22 @@ impl RollupDelay {
 }
 
 /// The next rollup of a run up to a period that is due, after the one that was run last; a run that
-/// begins, or begins anew, has none. `tenants` are in order of their ids.
+/// begins, or begins anew, has none. `tenants` are in order of their ids, each with the month in
+/// which its registration was recorded.
 pub fn next_rollup<'a>(
-    tenants: impl IntoIterator<Item = &'a TenantId>,
+    tenants: impl IntoIterator<Item = (&'a TenantId, BillingPeriod)>,
     registers: &[RegisterFold],
     due: BillingPeriod,
     last: Option<(&TenantId, BillingPeriod)>,
 ) -> Option<(&'a TenantId, BillingPeriod)> {
-    for tenant in tenants {
+    for (tenant, since) in tenants {
         let done = match last {
             Some((other, _)) if tenant < other => continue,
             Some((same, period)) if tenant == same => Some(period),
             Some(_) | None => rolled_up_to(tenant, registers),
         };
-        // A tenant that was never invoiced begins with what is due now.
-        let next = done.map_or(Some(due), BillingPeriod::next);
+        // Whatever came late for the first months is charged before what is due now.
+        let next = done.map_or(Some(since), BillingPeriod::next);
         if let Some(period) = next.filter(|it| *it <= due) {
             return Some((tenant, period));
         }

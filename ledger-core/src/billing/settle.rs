@@ -6,13 +6,15 @@
 //! event and repeated, and ends in the same; an invoice holds what was drawn.
 
 use super::heads::AccountFold;
+use super::tenant::by_use;
 use super::{Basis, FactsError};
 use crate::decide::account::UsageDue;
 use crate::decide::account::credit::CreditRefusal;
 use crate::event::account::KindAmount;
 use crate::id::{Actor, Key, KeyId, KeyScope, KeySource, TenantId};
 use crate::log::{Append, Expected, NewEvent, OnConflict};
-use crate::price::{self, PriceError};
+use crate::money::{Exact, ExactError, Money, Quantity};
+use crate::price::{self, Facts, Prepaid, PrepaidFor, PriceError, Sources};
 use crate::time::{BillingPeriod, Timestamp};
 
 /// One period of one tenant, on its way to be settled.
@@ -126,14 +128,47 @@ pub fn usage_due(basis: &Basis, now: Timestamp) -> Result<UsageDue, SettleError>
         let tenant = tenant.clone();
         SettleError::Facts { tenant, period, source }
     })?;
-    let draws = price::draws(&facts).map_err(|source| {
+    let kinds = due(&facts).map_err(|source| {
         let tenant = tenant.clone();
         SettleError::Price { tenant, period, source }
     })?;
-    let kinds = draws.into_iter().map(|it| {
+    Ok(UsageDue { period, reached: basis.usage.reached().revision, kinds })
+}
+
+/// The facts as they would stand once what they come to was drawn, or given back where less was
+/// used than was drawn for.
+pub(super) fn settled(mut facts: Facts) -> Result<Facts, PriceError> {
+    if !facts.is_prepaid {
+        return Ok(facts);
+    }
+    let mut drawn = by_use(&facts.prepaid)?;
+    drawn.retain(|what, _| matches!(what, PrepaidFor::Usage(_)));
+    let mut missing = Vec::new();
+    for price::Draw { kind, quantity, amount, explain } in price::draws(&facts)? {
+        let what = PrepaidFor::Usage(kind);
+        let before = drawn.remove(&what).unwrap_or_default();
+        missing.push((what, (quantity.get(), amount.amount()), before, explain.sources()));
+    }
+    let nothing = (Exact::ZERO, Exact::ZERO);
+    missing.extend(drawn.into_iter().map(|(what, it)| (what, nothing, it, Sources::NONE)));
+    for (what, due, before, from) in missing {
+        if due != before {
+            let quantity = Quantity::new(due.0.checked_sub(before.0)?);
+            let quantity = quantity.map_err(|_| ExactError::Overflow)?;
+            let amount = Money::new(due.1.checked_sub(before.1)?, facts.currency);
+            facts.prepaid.push(Prepaid { what, quantity, amount, from });
+        }
+    }
+    let left = by_use(&facts.prepaid)?;
+    facts.prepaid.retain(|it| left.contains_key(&it.what));
+    Ok(facts)
+}
+
+/// What the usage among the facts comes to, by kind.
+pub(super) fn due(facts: &Facts) -> Result<Vec<KindAmount>, PriceError> {
+    let draws = price::draws(facts)?.into_iter().map(|it| {
         let price::Draw { kind, quantity, amount, .. } = it;
         KindAmount { kind, quantity, amount }
     });
-    let kinds = kinds.collect();
-    Ok(UsageDue { period, reached: basis.usage.reached().revision, kinds })
+    Ok(draws.collect())
 }

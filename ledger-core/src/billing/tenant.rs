@@ -9,8 +9,8 @@ use super::facts::FactsError;
 use super::known::Moment;
 use crate::event::Event;
 use crate::event::account::{
-    self, CouponApplied, CreditOrigin, DrawPurpose, KindAmount, Party, Settlement, TaxProfileSet,
-    TenantRegistered,
+    self, CouponApplied, CreditOrigin, DiscountTierReached, DrawPurpose, KindAmount, Party,
+    Settlement, TaxProfileSet, TenantRegistered,
 };
 use crate::fold::{FoldError, Reached};
 use crate::id::{Label, PlanCode, TenantId};
@@ -25,12 +25,20 @@ use crate::time::{BillingPeriod, Timestamp};
 pub struct TenantFold {
     tenant: TenantId,
     reached: Reached,
-    registered: Option<TenantRegistered>,
+    registered: Option<Registered>,
     profiles: Vec<Profile>,
     coupons: Vec<Coupon>,
     first_paid: Option<(Timestamp, Moment)>,
     draws: BTreeMap<Revision, Draw>,
     returns: Vec<Return>,
+    tiers: Vec<Tier>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Registered {
+    at: Timestamp,
+    recorded_at: Timestamp,
+    as_recorded: TenantRegistered,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +58,7 @@ struct Coupon {
 /// What left the tenant's credit, and for what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Draw {
-    Usage { period: BillingPeriod, kinds: Vec<KindAmount> },
+    Usage { period: BillingPeriod, reached: Option<Revision>, kinds: Vec<KindAmount> },
     Term { at: Timestamp, plan: PlanCode, version: u32, price: Money },
     Invoice,
 }
@@ -60,6 +68,14 @@ struct Return {
     revision: Revision,
     draw: Revision,
     kinds: Vec<KindAmount>,
+}
+
+/// A discount tier that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Tier {
+    position: Position,
+    revision: Revision,
+    reached: DiscountTierReached,
 }
 
 impl TenantFold {
@@ -74,6 +90,7 @@ impl TenantFold {
             first_paid: None,
             draws: BTreeMap::new(),
             returns: Vec::new(),
+            tiers: Vec::new(),
         }
     }
 
@@ -84,7 +101,9 @@ impl TenantFold {
         match &record.event {
             Event::Account(event) => match event {
                 account::Event::TenantRegistered(it) => {
-                    if self.registered.replace(it.clone()).is_some() {
+                    let (recorded_at, as_recorded) = (record.recorded_at, it.clone());
+                    let registered = Registered { at, recorded_at, as_recorded };
+                    if self.registered.replace(registered).is_some() {
                         let name = self.tenant.to_string();
                         return Err(FoldError::Repeated { position, noun: "tenant", name });
                     }
@@ -104,8 +123,9 @@ impl TenantFold {
                 },
                 account::Event::CreditDrawn(it) => {
                     let draw = match &it.purpose {
-                        DrawPurpose::Usage { period, kinds, .. } => {
-                            Draw::Usage { period: *period, kinds: kinds.clone() }
+                        DrawPurpose::Usage { period, reached, kinds } => {
+                            let (period, reached) = (*period, *reached);
+                            Draw::Usage { period, reached, kinds: kinds.clone() }
                         }
                         DrawPurpose::Invoice { .. } | DrawPurpose::Payment { .. } => Draw::Invoice,
                     };
@@ -123,8 +143,12 @@ impl TenantFold {
                     let (draw, kinds) = (it.draw, it.kinds.clone());
                     self.returns.push(Return { revision, draw, kinds });
                 }
+                // No price rests on a tier that was recorded: an audit compares it with its own.
+                account::Event::DiscountTierReached(it) => {
+                    self.tiers.push(Tier { position, revision, reached: it.clone() });
+                }
                 // Credit that moves without a charge, and what a tenant may run: no price rests on
-                // either. Tiers are recomputed from the first payment.
+                // either.
                 account::Event::CreditExpired(_)
                 | account::Event::CreditRefunded(_)
                 | account::Event::CreditChargedBack(_)
@@ -136,8 +160,7 @@ impl TenantFold {
                 | account::Event::SlotReleased(_)
                 | account::Event::QuotaReserved(_)
                 | account::Event::QuotaCommitted(_)
-                | account::Event::QuotaReleased(_)
-                | account::Event::DiscountTierReached(_) => (),
+                | account::Event::QuotaReleased(_) => (),
             },
             // Payments stand here too; no price rests on them.
             Event::Enforcement(_)
@@ -166,13 +189,23 @@ impl TenantFold {
 
     /// Whether it carries costs and is never invoiced.
     pub fn is_internal(&self) -> bool {
-        self.registered.as_ref().is_some_and(|it| it.internal)
+        self.registered.as_ref().is_some_and(|it| it.as_recorded.internal)
+    }
+
+    /// When it began, by the clock of the world or of the log, whichever is earlier.
+    pub(super) fn begun_at(&self) -> Option<Timestamp> {
+        self.registered.as_ref().map(|it| it.at.min(it.recorded_at))
+    }
+
+    /// The first month that the ledger bills: the one in which the registration was recorded.
+    pub fn billed_since(&self) -> Option<BillingPeriod> {
+        self.registered.as_ref().map(|it| it.recorded_at.period())
     }
 
     /// The one currency it is billed in, and whether its usage is drawn from credit.
     pub(super) fn terms(&self) -> Result<(Currency, Settlement), FactsError> {
         let unknown = || FactsError::TenantUnknown { tenant: self.tenant.clone() };
-        let it = self.registered.as_ref().ok_or_else(unknown)?;
+        let it = &self.registered.as_ref().ok_or_else(unknown)?.as_recorded;
         Ok((it.currency, it.settlement))
     }
 
@@ -186,9 +219,24 @@ impl TenantFold {
         self.first_paid.map(|(_, recorded)| recorded)
     }
 
+    /// The discount tiers on record: the place of each in the log, its source and what it says.
+    pub(super) fn tiers(&self) -> impl Iterator<Item = (Position, Sources, &DiscountTierReached)> {
+        self.tiers.iter().map(|it| (it.position, self.source(it.revision), &it.reached))
+    }
+
+    /// How far the usage of a period was drawn.
+    pub(super) fn settled_to(&self, period: BillingPeriod) -> Option<Revision> {
+        let draws = self.draws.values().filter_map(|it| match it {
+            Draw::Usage { period: of, reached, .. } if *of == period => *reached,
+            Draw::Usage { .. } | Draw::Term { .. } | Draw::Invoice => None,
+        });
+        draws.max()
+    }
+
     /// Whether its usage is drawn from credit.
     pub fn is_prepaid(&self) -> bool {
-        self.registered.as_ref().is_some_and(|it| it.settlement == Settlement::Prepaid)
+        let settlement = self.registered.as_ref().map(|it| it.as_recorded.settlement);
+        settlement == Some(Settlement::Prepaid)
     }
 
     /// The tenant as a document prints it: by the profile that stands at an instant, else by the
@@ -198,7 +246,7 @@ impl TenantFold {
             return Ok(profile.set.customer.clone());
         }
         let unknown = || FactsError::TenantUnknown { tenant: self.tenant.clone() };
-        let it = self.registered.as_ref().ok_or_else(unknown)?;
+        let it = &self.registered.as_ref().ok_or_else(unknown)?.as_recorded;
         Ok(Party { name: it.name.clone(), address: Vec::new(), tax_number: None })
     }
 
@@ -236,7 +284,7 @@ impl TenantFold {
         let mut prepaid = Vec::new();
         for (revision, draw) in &self.draws {
             let mut charges = match draw {
-                Draw::Usage { period: of, kinds } if *of == period => {
+                Draw::Usage { period: of, kinds, .. } if *of == period => {
                     kinds.iter().map(usage_of).collect()
                 }
                 Draw::Term { at, plan, version, price } if period.contains(*at) && *at <= until => {
@@ -253,14 +301,8 @@ impl TenantFold {
             }
             prepaid.extend(charges);
         }
-        // What went back whole was never charged.
-        let mut left = BTreeMap::<PrepaidFor, (Exact, Exact)>::new();
-        for it in &prepaid {
-            let (quantity, amount) = left.entry(it.what.clone()).or_default();
-            *quantity = quantity.checked_add(it.quantity.get()).map_err(FactsError::Prepaid)?;
-            *amount = amount.checked_add(it.amount.amount()).map_err(FactsError::Prepaid)?;
-        }
-        prepaid.retain(|it| left.get(&it.what) != Some(&(Exact::ZERO, Exact::ZERO)));
+        let left = by_use(&prepaid).map_err(FactsError::Prepaid)?;
+        prepaid.retain(|it| left.contains_key(&it.what));
         Ok(prepaid)
     }
 
@@ -285,6 +327,21 @@ impl TenantFold {
     fn source(&self, revision: Revision) -> Sources {
         Sources::one(self.stream(), revision)
     }
+}
+
+/// How much credit has paid for each use, and what that cost, exactly. What went back whole was
+/// never charged and is not there.
+pub(super) fn by_use(
+    prepaid: &[Prepaid],
+) -> Result<BTreeMap<PrepaidFor, (Exact, Exact)>, ExactError> {
+    let mut left = BTreeMap::<PrepaidFor, (Exact, Exact)>::new();
+    for it in prepaid {
+        let (quantity, amount) = left.entry(it.what.clone()).or_default();
+        *quantity = quantity.checked_add(it.quantity.get())?;
+        *amount = amount.checked_add(it.amount.amount())?;
+    }
+    left.retain(|_, it| *it != (Exact::ZERO, Exact::ZERO));
+    Ok(left)
 }
 
 fn usage_of(it: &KindAmount) -> Prepaid {

@@ -21,9 +21,13 @@ mod asks;
 mod audits;
 mod metered;
 mod posted;
+mod previews;
 mod process;
 mod properties;
+mod recomputed;
 mod settling;
+mod standing;
+mod units;
 
 pub(super) const LEDGER: LedgerId = LedgerId::from_bytes([7; 16]);
 

@@ -1,8 +1,8 @@
 //! What a tenant used in a period, as its records stand after corrections.
 //!
 //! A correction replaces the quantity of its record and nothing else; of several the last recorded
-//! counts, and zero voids the record: it is as if it had never been there. The stream of a period
-//! stands for itself: a gauge that outlives its period is set anew at the beginning of the next.
+//! counts, and zero voids the record: it is as if it had never been there. A gauge that outlives its
+//! period stands when the next one begins ([`Standing`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::FactsError;
 use super::known::Knowledge;
-use crate::catalog::{canonical_kind, units_in};
+use super::standing::{Series, Standing, Stated, Stood, Value};
+use crate::catalog::canonical_kind;
 use crate::event::{Event, usage};
 use crate::fold::{FoldError, Reached};
 use crate::id::{DeploymentSlug, ResourceId, ResourceKind, TenantId};
@@ -123,93 +124,118 @@ impl UsageFold {
         counted.filter_map(|it| Some((it.0.clone()?, canonical_kind(it.1)))).collect()
     }
 
-    /// The usage as a price sees it at an instant: in base units, kinds by their one name, records
-    /// in order of the log, then the hours of gauges.
-    pub fn usage(&self, until: Timestamp) -> Result<Vec<Usage>, FactsError> {
-        self.usage_knowing(until, None)
-    }
-
-    /// The same, each with what was known with it.
-    pub(super) fn usage_knowing(
+    /// What was recorded, as a price sees it: in base units, kinds by their one name, in order of
+    /// the log, each with what was known with it.
+    pub(super) fn recorded(
         &self,
-        until: Timestamp,
         knowledge: Option<&Knowledge<'_>>,
-    ) -> Result<Vec<Usage>, FactsError> {
-        let stream = self.stream();
-        let mut usage = Vec::with_capacity(self.recorded.len());
-        for (revision, measured) in &self.recorded {
-            let it = &measured.as_recorded;
-            let Some((stated, from)) =
-                counted(&stream, *revision, it.quantity, measured.correction)
-            else {
-                continue;
-            };
-            let quantity = in_base_units(it, stated, *revision)?;
-            usage.push(Usage {
-                at: measured.at,
-                deployment: it.deployment.clone(),
-                kind: canonical_kind(&it.kind),
-                quantity,
-                category: it.category.clone(),
-                resource: it.resource.clone(),
-                known: knowledge.map(|it| it.at(measured.position)),
-                from,
-            });
-        }
-        self.add_gauges(until.min(self.period.ends_at()), knowledge, &mut usage)?;
-        Ok(usage)
-    }
-
-    /// What producers reported, without the hours of gauges.
-    pub fn reported(&self) -> Result<Vec<Usage>, FactsError> {
-        // No gauge has counted anything by the first instant.
-        self.usage(self.period.starts_at())
+    ) -> Result<Vec<Stated>, FactsError> {
+        let counting = self
+            .recorded
+            .iter()
+            .filter_map(|(revision, it)| Some((&it.as_recorded, self.stood(*revision, it)?)));
+        counting.map(|(it, stood)| stood.stated(it, knowledge)).collect()
     }
 
     /// A gauge's value times the hours it stood, day by day, because a day may begin another run.
-    fn add_gauges(
+    /// What stood when the period began goes on until it is set again.
+    pub(super) fn gauge_hours(
         &self,
         until: Timestamp,
+        standing: &Standing,
         knowledge: Option<&Knowledge<'_>>,
-        usage: &mut Vec<Usage>,
-    ) -> Result<(), FactsError> {
-        let stream = self.stream();
-        let mut series = BTreeMap::<_, Vec<_>>::new();
-        for (revision, stood) in &self.gauges {
-            let counted = counted(&stream, *revision, stood.set.value, stood.correction);
-            if let Some((value, from)) = counted.filter(|_| stood.at < until) {
-                let it = &stood.set;
-                let gauge = (canonical_kind(&it.kind), &it.deployment, &it.resource);
-                let set = (*revision, stood.position);
-                series.entry(gauge).or_default().push((stood.at, set, value, from));
-            }
+    ) -> Result<Vec<Usage>, FactsError> {
+        let (starts_at, until) = (self.period.starts_at(), until.min(self.period.ends_at()));
+        let mut series = BTreeMap::<&Series, Vec<(Timestamp, &Stood)>>::new();
+        for (of, stood) in standing.gauges() {
+            series.entry(of).or_default().push((starts_at, stood));
         }
-        for ((kind, deployment, resource), mut values) in series {
-            values.sort_by_key(|it| (it.0, it.1));
+        let set = self.gauges_set();
+        for (of, stood) in &set {
+            series.entry(of).or_default().push((stood.at, stood));
+        }
+        let mut usage = Vec::new();
+        for (of, values) in series {
+            let values = values.into_iter().filter(|it| it.0 < until).collect::<Vec<_>>();
             let ends = values.iter().skip(1).map(|it| it.0).chain([until]).collect::<Vec<_>>();
-            for ((set_at, (revision, position), value, from), end) in values.into_iter().zip(ends) {
-                let out_of_bounds = |source| FactsError::Usage { revision, source };
-                for day in self.period.each_day().filter(|_| !value.is_zero()) {
-                    let since = day.starts_at().max(set_at);
+            for ((since, stood), end) in values.into_iter().zip(ends) {
+                for day in self.period.each_day().filter(|_| !stood.value.is_zero()) {
+                    let since = day.starts_at().max(since);
                     let to = day.ends_at().unwrap_or(Timestamp::MAX).min(end);
                     if since < to {
                         let hours = Ratio::new(i128::from(to.micros_since(since)), HOUR_MICROS);
-                        let hours = hours.and_then(|it| it.checked_mul(Ratio::from(value)));
+                        let hours = hours.and_then(|it| it.checked_mul(Ratio::from(stood.value)));
                         usage.push(Usage {
                             at: since,
-                            deployment: deployment.clone(),
-                            kind: kind.clone(),
-                            quantity: hours.map_err(out_of_bounds)?,
+                            deployment: of.deployment.clone(),
+                            kind: of.kind.clone(),
+                            quantity: hours.map_err(|source| stood.out_of_bounds(source))?,
                             category: None,
-                            resource: resource.clone(),
-                            known: knowledge.map(|it| it.passing(position, since)),
-                            from: from.clone(),
+                            resource: of.resource.clone(),
+                            known: knowledge.map(|it| it.passing(stood.position, since)),
+                            from: stood.from.clone(),
                         });
                     }
                 }
             }
         }
-        Ok(())
+        Ok(usage)
+    }
+
+    /// What stands at the end of the period of what was set or recorded in it.
+    pub(super) fn leaves(&self, kinds: &BTreeSet<ResourceKind>) -> Standing {
+        let mut leaves = Standing::default();
+        for (of, stood) in self.gauges_set() {
+            leaves.set_gauge(of, stood);
+        }
+        for (revision, it) in &self.recorded {
+            if kinds.contains(&canonical_kind(&it.as_recorded.kind))
+                && let Some(stood) = self.stood(*revision, it)
+            {
+                leaves.set_value(Value { recorded: it.as_recorded.clone(), stood });
+            }
+        }
+        leaves
+    }
+
+    /// The gauges that were set and not voided, in order of the world's clock; of several at one
+    /// instant the later recorded counts.
+    fn gauges_set(&self) -> Vec<(Series, Stood)> {
+        let mut set = Vec::with_capacity(self.gauges.len());
+        for (revision, it) in &self.gauges {
+            let usage::GaugeSet { kind, deployment, resource, .. } = &it.set;
+            if let Some((value, from)) = self.counted(*revision, it.set.value, it.correction) {
+                let of = Series::new(kind, deployment.as_ref(), resource.as_ref());
+                let (at, position) = (it.at, it.position);
+                set.push((of, Stood { at, position, value, from }));
+            }
+        }
+        set.sort_by_key(|(_, it)| (it.at, it.position));
+        set
+    }
+
+    /// A record as it stands; nothing where it is void.
+    fn stood(&self, revision: Revision, it: &Measured) -> Option<Stood> {
+        let (value, from) = self.counted(revision, it.as_recorded.quantity, it.correction)?;
+        Some(Stood { at: it.at, position: it.position, value, from })
+    }
+
+    /// What a record says after its correction, and where both stand; nothing where it is void.
+    fn counted(
+        &self,
+        revision: Revision,
+        recorded: Quantity,
+        correction: Option<Correction>,
+    ) -> Option<(Quantity, Sources)> {
+        let mut from = Sources::one(self.stream(), revision);
+        let Some(correction) = correction else { return Some((recorded, from)) };
+        from.extend(&Sources::one(self.stream(), correction.revision));
+        (!correction.is_void()).then_some((correction.quantity, from))
+    }
+
+    /// Whether anything was recorded.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.reached.revision.is_none()
     }
 
     fn stream(&self) -> Stream {
@@ -224,30 +250,4 @@ impl UsageFold {
             Err(FoldError::OutsidePeriod { position, period: self.period, occurred_at })
         }
     }
-}
-
-/// What a record says after its correction, and where both stand; nothing where it is void.
-fn counted(
-    stream: &Stream,
-    revision: Revision,
-    recorded: Quantity,
-    correction: Option<Correction>,
-) -> Option<(Quantity, Sources)> {
-    let mut from = Sources::one(stream.clone(), revision);
-    let Some(correction) = correction else { return Some((recorded, from)) };
-    from.extend(&Sources::one(stream.clone(), correction.revision));
-    (!correction.is_void()).then_some((correction.quantity, from))
-}
-
-fn in_base_units(
-    it: &usage::Recorded,
-    stated: Quantity,
-    revision: Revision,
-) -> Result<Ratio, FactsError> {
-    let stated = Ratio::from(stated);
-    let Some(unit) = &it.unit else { return Ok(stated) };
-    let size = units_in(unit).ok_or_else(|| FactsError::Unit { revision, unit: unit.clone() })?;
-    let size = Ratio::new(i128::from(size), 1);
-    let quantity = size.and_then(|it| stated.checked_mul(it));
-    quantity.map_err(|source| FactsError::Usage { revision, source })
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Unpriced;
 use super::explain::Sources;
 use crate::catalog::{CouponDuration, CouponTerms, PlanVersion, ResourcePrice};
 use crate::event::account::TaxTerms;
@@ -23,6 +24,11 @@ pub struct Facts {
     pub deployments: Vec<Deployment>,
     /// Usage of the period, in order of its place in the log.
     pub usage: Vec<Usage>,
+    /// What stood when the period began: the last record before it of each series of the kinds
+    /// that are sold by what stands.
+    pub standing: Vec<Usage>,
+    /// Usage of the period that is no quantity of anything sold. It is billed nothing, and shown.
+    pub unpriced: Vec<Unpriced>,
     /// Resource prices in the order in which they were recorded.
     pub resource_prices: Vec<EffectivePrice>,
     /// When the tenant first paid, for ladders.
@@ -47,6 +53,8 @@ impl Facts {
             until: period.ends_at(),
             deployments: Vec::new(),
             usage: Vec::new(),
+            standing: Vec::new(),
+            unpriced: Vec::new(),
             resource_prices: Vec::new(),
             first_paid_at: None,
             prepaid: Vec::new(),

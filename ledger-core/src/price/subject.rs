@@ -24,7 +24,9 @@ pub(super) fn price_all(facts: &Facts, draft: &mut Draft<'_>) -> Result<(), Pric
     }
     if !facts.is_prepaid {
         let end = facts.period.ends_at();
-        for record in facts.usage.iter().filter(|it| it.at <= facts.until && it.at < end) {
+        let within = facts.usage.iter().filter(|it| it.at <= facts.until && it.at < end);
+        // What stood before is part of no run; it is what the first one begins with.
+        for record in facts.standing.iter().chain(within) {
             let slug = record.deployment.as_ref();
             let subject = Subject { is_tenant: slug.is_none(), slug };
             subjects.entry(subject).or_default().1.push(record);
@@ -273,6 +275,7 @@ fn price_usage(
                 deployment: slug.cloned(),
                 kind: kind.clone(),
                 quantity,
+                unit: None,
                 from,
             });
             continue;

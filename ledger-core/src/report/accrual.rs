@@ -2,32 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use crate::billing::{Basis, BasisError};
+use crate::billing::{BasisError, Books, Composed};
 use crate::catalog::Aggregation;
 use crate::id::{Category, DeploymentSlug, ResourceId, ResourceKind};
 use crate::money::{ExactError, Ratio};
-use crate::price::{self, Document, Facts, RULES_VERSION, Sources, Usage};
+use crate::price::{self, Facts, PriceError, Sources, Usage};
 use crate::time::Timestamp;
 
 /// What a tenant's running period comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accrual {
-    /// If it ended now.
-    pub accrued: Document,
-    /// If it goes on as it went.
-    pub projected: Document,
+    /// If it ended now: what its invoice would hold, adjustments of earlier periods and prepaid
+    /// usage that is not drawn yet included.
+    pub accrued: Composed,
+    /// If it goes on as it went. The adjustments are those known now.
+    pub projected: Composed,
 }
 
 /// Accrues and projects a tenant's period at an instant.
-pub fn accrual(basis: &Basis, now: Timestamp) -> Result<Accrual, BasisError> {
+pub fn accrual(books: &Books, now: Timestamp) -> Result<Accrual, BasisError> {
+    let basis = &books.basis;
     let ends_at = basis.period.ends_at();
-    let accrued = basis.price(RULES_VERSION, now)?;
+    let accrued = books.expected(now.min(ends_at))?;
     if now >= ends_at {
         return Ok(Accrual { projected: accrued.clone(), accrued });
     }
-    let reported = basis.usage.reported()?;
+    let reported = basis.reported(now)?;
     let projected = projected_facts(&basis.facts(now)?, basis.facts(ends_at)?, &reported, now);
-    let projected = price::price(&projected.map_err(price::PriceError::from)?)?;
+    let projected = basis.settled(projected.map_err(PriceError::from)?)?;
+    let projected = books.expected_with(price::price(&projected)?)?;
     Ok(Accrual { accrued, projected })
 }
 
@@ -38,7 +41,7 @@ pub fn accrual(basis: &Basis, now: Timestamp) -> Result<Accrual, BasisError> {
 /// or is gone adds nothing. What producers `reported` goes on at the pace it had since its
 /// deployment began, or since the period did: as much a second, added day by day, so that
 /// allowances, caps, tiers and ladders see it as usage. A largest or latest value, a count and a
-/// percentile stay what they are. Draws of prepaid credit and adjustments are not foretold.
+/// percentile stay what they are. Adjustments are not foretold.
 pub fn projected_facts(
     now: &Facts,
     whole: Facts,

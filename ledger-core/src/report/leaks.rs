@@ -313,8 +313,11 @@ fn unpriced(known: &Known<'_>) -> Result<Vec<Found>, ReportError> {
             let usage = (tenant.tenant.clone(), it.deployment.clone(), it.kind.clone());
             let (quantity, from) =
                 found.entry(usage).or_insert_with(|| (Quantity::ZERO, Sources::NONE));
-            let sum = quantity.checked_add(it.quantity);
-            *quantity = sum.map_err(|_| crate::money::ExactError::Overflow)?;
+            // What is in a unit of its own adds to no quantity; it is shown all the same.
+            if it.unit.is_none() {
+                let sum = quantity.checked_add(it.quantity);
+                *quantity = sum.map_err(|_| crate::money::ExactError::Overflow)?;
+            }
             from.extend(&it.from);
         }
     }

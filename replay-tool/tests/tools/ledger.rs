@@ -122,7 +122,70 @@ impl Ledger {
         for (stream, wire, data) in story {
             ledger.record(stream, wire, &data);
         }
-        ledger.roll_up(tamper);
+        ledger.issue(Ask::RollUp, tamper);
+        ledger.sign();
+        ledger
+    }
+
+    /// April of a tenant that pays in advance: 100 hours at 0.01, for which this was drawn, and a
+    /// week of paying that was reached then. Its invoice charges the draw, whatever it says.
+    pub(crate) fn of_prepaid(drawn: &str, week_reached_at: &str) -> Self {
+        let mut ledger = Self::new(1);
+        let price = json!({
+            "kind": "vm_hours", "unit": "hour", "price": "0.01", "currency": "AUD",
+            "ladder": {"tiers": [{"name": "week", "days": 7, "multiplier": "0.5"}],
+                       "categories": ["llm"], "default_category": null},
+        });
+        let drawn = json!({"amount": drawn, "currency": "AUD"});
+        let kinds = json!([{"kind": "vm_hours", "quantity": "100", "amount": drawn}]);
+        let purpose = json!({"usage": {"period": "2026-04", "reached": 0, "kinds": kinds}});
+        let story = [
+            (
+                "catalog",
+                "catalog-resource-price-set.v1",
+                json!({"price": price, "effective_at": "2026-01-01T00:00:00Z"}),
+            ),
+            (
+                "account-acme",
+                "account-tenant-registered.v1",
+                json!({
+                "name": "Acme", "currency": "AUD", "settlement": "prepaid", "internal": false}),
+            ),
+            (
+                "account-acme",
+                "account-credit-topped-up.v1",
+                json!({
+                "lot": "a", "amount": {"amount": "50", "currency": "AUD"}, "expires_at": null,
+                "origin": {"operator": {"reason": "paid in"}}}),
+            ),
+            (
+                "usage-acme.2026-04",
+                "usage-recorded.v1",
+                json!({"kind": "vm_hours", "quantity": "100", "unit": "hour",
+                       "category": "vm", "deployment": null, "resource": null}),
+            ),
+            (
+                "account-acme",
+                "account-credit-drawn.v1",
+                json!({"amount": drawn, "lots": [], "purpose": purpose}),
+            ),
+            (
+                "account-acme",
+                "account-discount-tier-reached.v1",
+                json!({"tier": "week", "days": 7, "multiplier": "0.5",
+                       "reached_at": week_reached_at}),
+            ),
+            (
+                "register-main",
+                "invoice-number-taken.v1",
+                json!({"number": "INV-000001", "document": "invoice", "tenant": "acme",
+                       "period": "2026-04", "purpose": "period"}),
+            ),
+        ];
+        for (stream, wire, data) in story {
+            ledger.record(stream, wire, &data);
+        }
+        ledger.issue(Ask::Finish, |_| ());
         ledger.sign();
         ledger
     }
@@ -141,7 +204,7 @@ impl Ledger {
         self.log.append(append).wait().unwrap();
     }
 
-    fn roll_up(&mut self, tamper: impl Fn(&mut invoice::Issued)) {
+    fn issue(&mut self, ask: Ask<'_>, tamper: impl Fn(&mut invoice::Issued)) {
         let tenant: TenantId = "acme".parse().unwrap();
         let issuer: IssuerId = "main".parse().unwrap();
         let period: BillingPeriod = "2026-04".parse().unwrap();
@@ -164,7 +227,7 @@ impl Ledger {
             };
             let heads = Heads::read([&issuer, &notes], &tenant, period, records).unwrap();
             let errand = Errand {
-                ask: Ask::RollUp,
+                ask,
                 terms: &terms,
                 heads: &heads,
                 books: books.as_ref(),

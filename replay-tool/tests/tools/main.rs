@@ -283,3 +283,29 @@ fn an_invoice_that_the_log_does_not_make_is_bad() {
         "the log makes no such line",
     );
 }
+
+#[test]
+fn credit_that_was_drawn_and_tiers_that_were_reached_are_computed_again() {
+    let audit = |code: i32, drawn: &str, week_reached_at: &str, options: &[&str]| {
+        let ledger = Ledger::of_prepaid(drawn, week_reached_at);
+        let directory = text(ledger.path());
+        call(0, &["verify", directory]);
+        call(code, &[&["audit", "INV-000001", "--dir", directory], options].concat())
+    };
+    let good = audit(0, "1.00", "2026-04-08T00:00:00Z", &[]).out;
+    assert!(good.ends_with("good: the log makes this very invoice, 1 lines\n"), "{good}");
+
+    // The invoice charges what was drawn, so no line of it differs.
+    let drawn = audit(1, "10.00", "2026-04-08T00:00:00Z", &[]).out;
+    let part = "credit: 10.00 AUD was drawn for vm_hours of 2026-04, it comes to 1.00 AUD\n";
+    assert!(drawn.contains(part), "{drawn}");
+    assert!(drawn.contains("account-acme@2  {"), "{drawn}");
+    assert!(drawn.ends_with("1 differences\n"), "{drawn}");
+    let report = audit(1, "10.00", "2026-04-08T00:00:00Z", &["--json"]).json();
+    let difference = &report["audit"]["differences"][0]["drawn"];
+    assert_eq!(difference["made"]["amount"]["amount"], "1.00", "{report}");
+
+    let tier = audit(1, "1.00", "2026-04-07T00:00:00Z", &[]).out;
+    let part = "tier: week is recorded as reached at 2026-04-07T00:00:00Z, the ladders make none\n";
+    assert!(tier.contains(part), "{tier}");
+}

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::process::issued;
+use super::process::{MAY, issued};
 use super::*;
 use crate::event::account::TaxProfileSet;
 use crate::event::deployment::SubscriptionCancelled;
@@ -176,9 +176,8 @@ fn a_tax_profile_that_came_late_adjusts_the_tax_alone() {
 }
 
 #[test]
-fn rollups_of_a_tenant_run_in_order_and_what_was_never_rolled_up_is_never_adjusted() {
+fn rollups_of_a_tenant_run_in_order() {
     let mut ledger = Ledger::of_april();
-    ledger.used("shop", "2026-03-31", "droplet_hours", "9000");
     ledger.roll_up("acme", "2026-04");
     let skipped = ledger.ask("acme", "2026-06", Ask::RollUp);
     assert!(matches!(skipped, Err(IssueError::Missing { .. })), "{skipped:?}");
@@ -189,16 +188,76 @@ fn rollups_of_a_tenant_run_in_order_and_what_was_never_rolled_up_is_never_adjust
     assert!(matches!(before, Err(IssueError::Overtaken { .. })), "{before:?}");
 }
 
+impl Ledger {
+    /// Acme, a deployment, and 0.01 for an hour of `hero_os`.
+    fn of_hours() -> Self {
+        let mut ledger = Self::of_a_reseller();
+        let prices = include_str!("../../../../fixtures/catalogs/quota-usd.json");
+        let mut price = Catalog::read(prices).unwrap().resource_prices.remove(0);
+        (price.currency, price.price, price.ladder) = (Currency::AUD, parsed("0.01"), None);
+        let effective_at = at("2025-01-01");
+        ledger.tell("catalog", "2026-01-01", catalog::ResourcePriceSet { price, effective_at });
+        ledger.create("shop", "2026-01-03", Beginning::Active);
+        ledger
+    }
+}
+
+#[test]
+fn usage_of_a_month_that_had_none_when_it_was_rolled_up_is_invoiced_first() {
+    let mut ledger = Ledger::of_hours();
+    assert_eq!(ledger.roll_up("acme", "2026-03"), Done::NoLines);
+    ledger.used("shop", "2026-03-30", "hero_os_hour", "100");
+    ledger.used("shop", "2026-04-03", "hero_os_hour", "200");
+    let early = ledger.ask("acme", "2026-04", Ask::RollUp);
+    let Err(IssueError::Missing { missing, .. }) = early else { panic!("{early:?}") };
+    assert_eq!(missing, parsed("2026-03"));
+    assert_eq!(ledger.ask_at("acme", "2026-03", Ask::RollUp, MAY), Ok(issued("INV-000001")));
+    assert_eq!(ledger.roll_up("acme", "2026-04"), issued("INV-000002"));
+    let charged = ["2026-03", "2026-04"].map(|it| totals(&ledger.issued("acme", it)));
+    assert_eq!(charged, [["1.00", "0.10", "1.10"], ["2.00", "0.20", "2.20"]]);
+    ledger.expect_audits(&["2026-03", "2026-04"]);
+}
+
+#[test]
+fn usage_of_a_month_before_the_first_invoice_is_on_the_next_one() {
+    let mut ledger = Ledger::of_hours();
+    ledger.used("shop", "2026-04-03", "hero_os_hour", "200");
+    assert_eq!(ledger.roll_up("acme", "2026-03"), Done::NoLines);
+    assert_eq!(ledger.roll_up("acme", "2026-04"), issued("INV-000001"));
+    ledger.used("shop", "2026-03-30", "hero_os_hour", "100");
+    let overtaken = ledger.ask("acme", "2026-03", Ask::RollUp);
+    assert!(matches!(overtaken, Err(IssueError::Overtaken { .. })), "{overtaken:?}");
+    assert_eq!(ledger.roll_up("acme", "2026-05"), issued("INV-000002"));
+    let may = ledger.issued("acme", "2026-05");
+    assert_eq!(lines(&may), ["adjustment 100 hour 1.00", "adjustment 1 - 0.10"]);
+    let first = &may.document.lines[0];
+    assert_eq!(first.adjusts, Some(parsed("2026-03")));
+    assert_eq!(first.original.as_ref().map(|it| (&it.number, it.line)), Some((&None, None)));
+    assert_eq!(ledger.roll_up("acme", "2026-06"), Done::NoLines);
+    ledger.expect_audits(&["2026-04", "2026-05"]);
+}
+
+#[test]
+fn what_was_imported_of_the_time_before_the_ledger_is_billed_elsewhere() {
+    let mut ledger = Ledger { now: Some(at("2026-04-10")), ..Ledger::default() };
+    ledger.register("acme", Settlement::Invoiced, false);
+    let rest = Ledger::of_hours();
+    for stream in ["catalog", "deployment-acme.shop"] {
+        for it in rest.streams[&parsed::<Stream>(stream)].clone() {
+            ledger.tell(stream, &it.occurred_at.to_string(), it.event);
+        }
+    }
+    ledger.used("shop", "2026-03-30", "hero_os_hour", "100");
+    ledger.used("shop", "2026-04-03", "hero_os_hour", "200");
+    assert_eq!(ledger.roll_up("acme", "2026-04"), issued("INV-000001"));
+    assert_eq!(lines(&ledger.issued("acme", "2026-04")), ["usage 200 hour 2.00", "tax 1 - 0.20"]);
+    assert_eq!(ledger.roll_up("acme", "2026-05"), Done::NoLines);
+}
+
 #[test]
 fn a_month_without_lines_between_two_invoices_was_rolled_up_too() {
-    let mut ledger = Ledger::of_a_reseller();
-    let prices = include_str!("../../../../fixtures/catalogs/quota-usd.json");
-    let mut price = Catalog::read(prices).unwrap().resource_prices.remove(0);
-    (price.currency, price.price, price.ladder) = (Currency::AUD, parsed("0.01"), None);
-    let effective_at = at("2026-01-01");
-    ledger.tell("catalog", "2026-01-01", catalog::ResourcePriceSet { price, effective_at });
+    let mut ledger = Ledger::of_hours();
     let kind = "hero_os_hour";
-    ledger.create("shop", "2026-04-01", Beginning::Active);
     ledger.used("shop", "2026-04-03", kind, "100");
     ledger.roll_up("acme", "2026-04");
     assert_eq!(ledger.roll_up("acme", "2026-05"), Done::NoLines);

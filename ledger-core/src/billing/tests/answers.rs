@@ -289,7 +289,7 @@ fn a_gauge_runs_until_it_is_set_again_or_the_instant_asked() {
     // 28 days of 24 hours at 3 are 2016, of which 1488 are included.
     let lines = ["plan_base 1 month 50.00", "overage 528 hour 5.28", "tax 1 - 5.53"];
     check(&ledger, "2026-04", &lines, "60.81");
-    let usage = ledger.basis("acme", "2026-04").usage.usage(at("2026-04-03T06:00:00Z")).unwrap();
+    let usage = ledger.basis("acme", "2026-04").facts(at("2026-04-03T06:00:00Z")).unwrap().usage;
     let hours = usage.iter().map(|it| it.quantity.to_string()).collect::<Vec<_>>();
     assert_eq!(hours, ["36", "18"]);
 }

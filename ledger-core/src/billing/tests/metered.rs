@@ -307,7 +307,7 @@ fn what_was_counted_is_held_against_what_was_metered() {
         hours: parsed(hours),
         from: crate::price::Sources::NONE,
     };
-    let producers = counted_by_producers(&basis.usage, to).unwrap();
+    let producers = counted_by_producers(&basis, to).unwrap();
     let drifts = |counted: Vec<Counted>| {
         let drifts = billing_drift(&metered, &counted).unwrap();
         let tell = |it: &BillingDrift| {

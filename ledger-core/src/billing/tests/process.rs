@@ -269,10 +269,10 @@ fn a_preview_takes_nothing_and_tells_the_difference_to_last_month() {
     let heads = ledger.heads("acme", "2026-05");
     let deployments = ledger.deployments("acme");
     let books = heads.gather(deployments, ledger.head(), |it| ledger.read(it)).unwrap();
-    let it = preview(&books, at("2026-06-01"), Some(&april)).unwrap();
+    let it = preview(&books, at("2026-06-01"), Some(&april)).unwrap().unwrap();
     assert_eq!(it.composed.totals.gross.amount_text(), "63.25");
     assert_eq!(it.difference.unwrap().amount_text(), "-7.39");
-    assert_eq!(preview(&books, at("2026-06-01"), None).unwrap().difference, None);
+    assert_eq!(preview(&books, at("2026-06-01"), None).unwrap().unwrap().difference, None);
     assert_eq!(ledger.events, events);
 }
 

@@ -237,7 +237,10 @@ fn hours_are_drawn_up_to_the_settled_instant() {
     ledger.settle_at(APRIL, "2026-05-09");
     ledger.has_drawn(&[("droplet_hours", "6", "0.06"), ("gauge_hours", "96", "1.92")]);
     assert_eq!(ledger.settle_at(APRIL, "2026-05-10"), 0);
-    assert_eq!(ledger.settle_at("2026-05", "2026-05-10"), 0);
+    // What stands at its end goes on in the next one: nine days at 2.
+    assert_eq!(ledger.settle_at("2026-05", "2026-05-10"), 1);
+    let may = ledger.drawn("2026-05").remove("gauge_hours").unwrap();
+    assert_eq!((may.0, may.1), (parsed("432"), parsed("8.64")));
 }
 
 #[test]
@@ -485,6 +488,10 @@ proptest! {
         let now = model.now.to_string();
         ledger.ask_at("acme", APRIL, Ask::RollUp, &now).unwrap();
         prop_assert_eq!(ledger.settle_at(APRIL, &now), 0);
+        for it in ledger.invoices_of("acme", APRIL).documents() {
+            let verdict = ledger.audit_of(("acme", APRIL), it, &["shop"]).unwrap();
+            prop_assert!(verdict.matches, "{}", verdict);
+        }
         let drawn = ledger.drawn(APRIL);
         let amounts = drawn.iter().map(|(kind, it)| (kind.clone(), it.1));
         let amounts = amounts.filter(|it| !it.1.is_zero()).collect::<BTreeMap<_, _>>();

@@ -422,6 +422,7 @@ fn usage_without_a_price_shows_its_quantity_and_its_cost_where_one_is_mapped() {
         deployment: Some(parsed("shop")),
         kind: parsed(kind),
         quantity: parsed("12"),
+        unit: None,
         from: source("usage-acme.2026-04", 6),
     };
     market.metered[0].unpriced = vec![unpriced("droplet_hours"), unpriced("gpu_hours")];
