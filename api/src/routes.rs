@@ -72,6 +72,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .route("/deployments/{deployment}/addons", post(deployments::attach_addon))
         .route("/deployments/{deployment}/addons/{attachment}", delete(deployments::detach_addon))
         .route("/usage", get(usage::show))
+        .route("/usage/{position}/correct", post(usage::correct))
         .route("/dashboard/receivables", get(invoices::receivables))
         .route("/invoices", get(invoices::list))
         .route("/invoices/rollup", post(invoices::rollup))

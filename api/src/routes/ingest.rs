@@ -1,10 +1,15 @@
 //! `POST /events`: usage comes in, once. `GET /events/{position}`: one event, whole.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use ledger_core::decide::catalog::Offers;
+use ledger_core::decide::usage::{UnitRefusal, expect_unit};
+use ledger_core::event::{Event, usage};
+use ledger_core::id::{ResourceKind, TenantId, Unit};
 use ledger_core::log::{
     Append, AppendError, Appended, EventLog, Expected, NewEvent, OnConflict, Outcome, Position,
 };
@@ -12,7 +17,7 @@ use ledger_core::stream::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, Query, Shared, answer, blocking};
-use crate::app::Done;
+use crate::app::{App, Done};
 use crate::body;
 use crate::cloudevents::{self, CloudEvent, EVENTS_MAX, Usage};
 use crate::error::{ApiError, FieldError};
@@ -66,7 +71,8 @@ pub(crate) async fn create(
     let now = app.now();
     let mut items = Vec::with_capacity(sent.len());
     let mut usages: BTreeMap<Stream, Vec<(usize, NewEvent)>> = BTreeMap::new();
-    let mut known: BTreeMap<ledger_core::id::TenantId, bool> = BTreeMap::new();
+    let mut known: BTreeMap<TenantId, bool> = BTreeMap::new();
+    let mut units = Units::default();
     for (place, event) in sent.into_iter().enumerate() {
         let mut item = Item {
             source: event.source.clone(),
@@ -77,6 +83,12 @@ pub(crate) async fn create(
         };
         match cloudevents::usage(event, own.as_ref(), now) {
             Ok(Usage { tenant, stream, event }) => {
+                if let Some(reason) = units.refuses(&app, &event)? {
+                    let pointer = "/data/unit".to_owned();
+                    item.errors.push(FieldError { pointer, reason });
+                    items.push(item);
+                    continue;
+                }
                 let is_known = match known.get(&tenant) {
                     Some(is_known) => *is_known,
                     None => {
@@ -137,6 +149,45 @@ pub(crate) async fn create(
     let status = if is_mixed { StatusCode::MULTI_STATUS } else { StatusCode::OK };
     let done = Done { records: Vec::new(), position, revision: None, is_repeat: false };
     Ok(super::done(status, Answer { data: items, position: position.get() }, &done))
+}
+
+/// The units that the events of one request state, each judged once.
+#[derive(Debug, Default)]
+struct Units {
+    offers: Option<Arc<Offers>>,
+    refused: BTreeMap<ResourceKind, BTreeMap<Unit, Option<UnitRefusal>>>,
+}
+
+impl Units {
+    /// Why usage may not be stated in its unit. What was recorded before the catalog said so is a
+    /// repeat like any other.
+    fn refuses(&mut self, app: &App, event: &NewEvent) -> Result<Option<String>, ApiError> {
+        let Event::Usage(usage::Event::Recorded(usage::Recorded {
+            kind, unit: Some(unit), ..
+        })) = &event.event
+        else {
+            return Ok(None);
+        };
+        let judged = self.refused.get(kind).and_then(|it| it.get(unit));
+        let refusal = match judged {
+            Some(judged) => judged.as_ref(),
+            None => {
+                let offers = match &mut self.offers {
+                    Some(offers) => offers,
+                    none => none.insert(app.state::<Offers>(&Stream::Catalog)?.0),
+                };
+                let judged = expect_unit(offers, kind, unit).err();
+                let of_kind = self.refused.entry(kind.clone()).or_default();
+                of_kind.entry(unit.clone()).or_insert(judged).as_ref()
+            }
+        };
+        let Some(refusal) = refusal else { return Ok(None) };
+        let is_repeat = match &event.key {
+            Some(key) => app.log.find(key)?.is_some(),
+            None => false,
+        };
+        Ok((!is_repeat).then(|| refusal.to_string()))
+    }
 }
 
 /// Single, batch or binary mode, by content type.

@@ -9,6 +9,7 @@ mod client;
 mod documents;
 mod events;
 mod owners;
+mod metering;
 mod refusals;
 mod repeats;
 mod restarts;

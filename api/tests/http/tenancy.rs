@@ -48,6 +48,7 @@ fn for_operators() -> Vec<Request> {
         Request::post("/api/v1/catalog/plans", "{}"),
         Request::new("POST", "/api/v1/invoices/rollup?period=2026-04"),
         Request::get("/api/v1/events/1"),
+        Request::post("/api/v1/usage/1/correct", r#"{"quantity": "1"}"#),
         Request::put("/api/v1/tenants/acme/plan", r#"{"plan_code": "free"}"#),
     ]
 }
