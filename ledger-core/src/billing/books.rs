@@ -229,8 +229,8 @@ impl Books {
         composed.finished(&self.digests)
     }
 
-    /// The earliest period that has a price and neither an invoice nor a later one that has: rollups
-    /// of a tenant run in order.
+    /// The earliest period that has a price and no invoice, while no later one has: rollups of a
+    /// tenant run in order.
     pub fn missing(&self, rules: u16) -> Result<Option<BillingPeriod>, BasisError> {
         let completed_to = self.rolled_up().rfind(|it| *it < self.basis.period);
         for (period, earlier) in &self.earlier {

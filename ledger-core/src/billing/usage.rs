@@ -1,8 +1,8 @@
 //! What a tenant used in a period, as its records stand after corrections.
 //!
 //! A correction replaces the quantity of its record and nothing else; of several the last recorded
-//! counts, and zero voids the record: it is as if it had never been there. A gauge that outlives its
-//! period stands when the next one begins ([`Standing`]).
+//! counts, and zero voids the record: it is as if it had never been there. A gauge that outlives
+//! its period stands when the next one begins ([`Standing`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 

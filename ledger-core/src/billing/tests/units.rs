@@ -1,4 +1,4 @@
-//! Usage in a unit that it is not sold in: nothing is charged for it, nothing fails, and it is seen.
+//! Usage in a unit that it is not sold in: nothing is charged for it, nothing fails, it is seen.
 
 use super::process::issued;
 use super::*;
