@@ -427,9 +427,13 @@ fn usage_without_a_price_shows_its_quantity_and_its_cost_where_one_is_mapped() {
     };
     market.metered[0].unpriced = vec![unpriced("droplet_hours"), unpriced("gpu_hours")];
     market.metered[0].unpriced.push(unpriced("gpu_hours"));
+    // In a unit of its own it adds to no quantity, and is seen also where there is no other.
+    let minutes = |kind| Unpriced { unit: Some(parsed("minute")), ..unpriced(kind) };
+    market.metered[0].unpriced.extend(["gpu_hours", "node_hour"].map(minutes));
     market.check(&[
         "metered_unpriced acme.shop.droplet_hours 12 30.00 usage-acme.2026-04/6",
         "metered_unpriced acme.shop.gpu_hours 24 ? usage-acme.2026-04/6",
+        "metered_unpriced acme.shop.node_hour 0 ? usage-acme.2026-04/6",
     ]);
 }
 
