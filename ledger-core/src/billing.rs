@@ -148,8 +148,20 @@ impl Basis {
         up_to: Position,
         mut read: impl FnMut(&Stream) -> Result<Records, ReadError>,
     ) -> Result<Self, GatherError> {
+        let basis = Self::gather_own(tenant, period, deployments, up_to, &mut read)?;
+        basis.with_standing(None, &mut read)
+    }
+
+    /// All but what stood when the period began.
+    fn gather_own(
+        tenant: &TenantId,
+        period: BillingPeriod,
+        deployments: impl IntoIterator<Item = DeploymentSlug>,
+        up_to: Position,
+        read: &mut impl FnMut(&Stream) -> Result<Records, ReadError>,
+    ) -> Result<Self, GatherError> {
         let mut digests = Digests::default();
-        let mut gather = Gather { up_to, digests: Some(&mut digests), read: &mut read };
+        let mut gather = Gather { up_to, digests: Some(&mut digests), read: &mut *read };
         let catalog = gather.fold(&Stream::Catalog, CatalogFold::default(), CatalogFold::fold)?;
         let account = Stream::Account(tenant.clone());
         let paying = gather.fold(&account, TenantFold::of(tenant.clone()), TenantFold::fold)?;
@@ -165,7 +177,7 @@ impl Basis {
             usage,
             digests,
         }
-        .with_usage(deployments, None, &mut read)
+        .with_usage(deployments, read)
     }
 
     /// The same tenant's basis of another period, as of the same position. `standing` is what stood
@@ -177,7 +189,8 @@ impl Basis {
         mut read: impl FnMut(&Stream) -> Result<Records, ReadError>,
     ) -> Result<Self, GatherError> {
         let usage = UsageFold::of(self.tenant.tenant().clone(), period);
-        Self { period, usage, ..self.clone() }.with_usage([], standing, &mut read)
+        let turned = Self { period, usage, ..self.clone() }.with_usage([], &mut read)?;
+        turned.with_standing(standing, &mut read)
     }
 
     /// What stands when the period is over.
@@ -185,12 +198,10 @@ impl Basis {
         self.usage.leaves(&self.catalog.kinds_that_stand()).over(self.standing.clone())
     }
 
-    /// Folds the usage of the period, the deployments that are not known yet, their resources, and
-    /// what stood before.
+    /// Folds the usage of the period, the deployments that are not known yet, and their resources.
     fn with_usage(
         mut self,
         deployments: impl IntoIterator<Item = DeploymentSlug>,
-        standing: Option<Standing>,
         read: &mut impl FnMut(&Stream) -> Result<Records, ReadError>,
     ) -> Result<Self, GatherError> {
         let tenant = self.tenant.tenant().clone();
@@ -199,21 +210,29 @@ impl Basis {
         let used = Stream::Usage(tenant, self.period);
         self.usage = gather.fold(&used, self.usage, UsageFold::fold)?;
         let named = self.usage.deployments().cloned().collect::<Vec<_>>();
-        let mut basis = self.with_deployments(deployments.into_iter().chain(named), read)?;
-        basis.standing = match standing {
+        self.with_deployments(deployments.into_iter().chain(named), read)
+    }
+
+    /// Takes in what stood when the period began, given or read, and what that names.
+    fn with_standing(
+        mut self,
+        standing: Option<Standing>,
+        read: &mut impl FnMut(&Stream) -> Result<Records, ReadError>,
+    ) -> Result<Self, GatherError> {
+        self.standing = match standing {
             Some(standing) => standing,
-            None => basis.stood(read)?,
+            None => self.stood(read)?,
         };
         // Lines name the records that still stand, so those are digested as well.
-        for stream in basis.standing.streams() {
-            if !basis.digests.knows(&stream) {
-                let digests = Some(&mut basis.digests);
-                let mut gather = Gather { up_to: basis.up_to, digests, read: &mut *read };
+        for stream in self.standing.streams() {
+            if !self.digests.knows(&stream) {
+                let digests = Some(&mut self.digests);
+                let mut gather = Gather { up_to: self.up_to, digests, read: &mut *read };
                 gather.fold(&stream, (), |(), _| Ok(()))?;
             }
         }
-        let named = basis.standing.deployments().cloned().collect::<Vec<_>>();
-        basis.with_deployments(named, read)
+        let named = self.standing.deployments().cloned().collect::<Vec<_>>();
+        self.with_deployments(named, read)
     }
 
     /// What stood when the period began, from the usage of all months before it: since the tenant

@@ -107,7 +107,7 @@ impl Books {
         up_to: Position,
         mut read: impl FnMut(&Stream) -> Result<Records, ReadError>,
     ) -> Result<Self, GatherError> {
-        let basis = Basis::gather(tenant, period, deployments, up_to, &mut read)?;
+        let basis = Basis::gather_own(tenant, period, deployments, up_to, &mut read)?;
         let mut digests = basis.digests.clone();
         let mut issued = BTreeMap::new();
         for period in documented.into_iter().chain([period]) {
@@ -130,6 +130,9 @@ impl Books {
             }
             next = earlier.next().filter(|it| *it < period);
         }
+        // What the month before leaves stands when this one begins: no month is read twice.
+        books.basis = books.basis.with_standing(standing, &mut read)?;
+        books.digests.extend(books.basis.digests.clone());
         Ok(books)
     }
 
