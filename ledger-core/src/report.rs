@@ -2,8 +2,9 @@
 //!
 //! Each is a pure function of plain facts: lines of documents, lines of bills, resources and
 //! deployments as they were. Nothing here reads a stream or keeps a state between two questions;
-//! the only folds are of the catalog's rates and products, of a provider's balance and of a tenant's
-//! former slots, which no other rule needs. Only margin and leaks convert, and every figure they show is rounded once.
+//! the only folds are of the catalog's rates and products, of a provider's balance and of a
+//! tenant's former slots, which no other rule needs. Only margin and leaks convert, and every
+//! figure they show is rounded once.
 
 mod accrual;
 mod attribution;

@@ -1,10 +1,10 @@
 //! How a tenant stands: good, warned, finally warned, suspended, and good again.
 //!
 //! An invoice is past due when it asks for something and a payment of it failed that never
-//! succeeded. A failure that names no payment stands under the gateway's invoice itself, and is void
-//! once any payment of that succeeded. The clock is the first failure of the oldest such invoice;
-//! once that is paid, it is the next one's. Only ticks move a standing, and one may skip stages.
-//! From suspended there is one way, to good, when no invoice is past due.
+//! succeeded. A failure that names no payment stands under the gateway's invoice itself, and is
+//! void once any payment of that succeeded. The clock is the first failure of the oldest such
+//! invoice; once that is paid, it is the next one's. Only ticks move a standing, and one may skip
+//! stages. From suspended there is one way, to good, when no invoice is past due.
 
 use std::collections::BTreeMap;
 
@@ -80,9 +80,9 @@ pub fn past_due(books: &Books<'_>) -> Option<PastDue> {
     oldest.map(|(_, it)| it)
 }
 
-/// Whether a failure that no success of its own voids is void all the same: it is that of a gateway's
-/// invoice, because it named no payment, and a payment of that invoice succeeded. What a person said
-/// a payment is for counts where the gateway does not say it.
+/// Whether a failure that no success of its own voids is void all the same: it is that of a
+/// gateway's invoice, because it named no payment, and a payment of that invoice succeeded. What a
+/// person said a payment is for counts where the gateway does not say it.
 fn is_void(
     books: &Books<'_>,
     failed: &PaymentObject,

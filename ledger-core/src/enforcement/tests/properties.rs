@@ -330,8 +330,10 @@ proptest! {
             spelled.flatten().collect::<Vec<_>>()
         };
         let (mut old, mut new) = (case.world(), case.world());
-        let ranges = [(0..middle, &first, case.ticks.0), (middle..said.len(), &second, case.ticks.1)];
-        for (range, order, tick) in ranges {
+        let (first_tick, second_tick) = case.ticks;
+        let before = (0..middle, &first, first_tick);
+        let between = (middle..said.len(), &second, second_tick);
+        for (range, order, tick) in [before, between] {
             deliver(&mut old, &spell(range.clone(), false), order);
             deliver(&mut new, &spell(range, true), order);
             let now = hour(tick * 12);
