@@ -17,6 +17,7 @@ use crate::money::{Currency, Exact, Money, Percent, Quantity, UnitPrice};
 mod model;
 mod read;
 
+pub(crate) use model::folded;
 pub use model::{Aggregation, PriceModel, Tier, canonical_kind, count_the_same, units_in};
 pub use read::{CatalogError, Problem, Reason};
 
@@ -58,6 +59,20 @@ impl PlanVersion {
     /// The item of a kind.
     pub fn item(&self, kind: &ResourceKind) -> Option<&Item> {
         self.items.iter().find(|it| it.kind == *kind)
+    }
+
+    /// Whether another version says the same: items, grants and a ladder's categories are sets, so
+    /// the order in which they are listed says nothing.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.in_order() == other.in_order()
+    }
+
+    fn in_order(&self) -> Self {
+        let mut it = self.clone();
+        it.items.sort_by(|left, right| left.kind.cmp(&right.kind));
+        it.grants.sort_by(|left, right| left.kind.cmp(&right.kind));
+        it.ladder = it.ladder.map(Ladder::in_order);
+        it
     }
 }
 
@@ -130,6 +145,15 @@ pub struct ResourcePrice {
     pub ladder: Option<Ladder>,
 }
 
+impl ResourcePrice {
+    /// Whether another one says the same, in whatever order it lists the categories of its ladder.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let in_order =
+            |it: &Self| Self { ladder: it.ladder.clone().map(Ladder::in_order), ..it.clone() };
+        in_order(self) == in_order(other)
+    }
+}
+
 /// Slots that a plan lets a tenant hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -193,6 +217,13 @@ pub struct Ladder {
     pub categories: Vec<Category>,
     /// The category of usage that names none.
     pub default_category: Option<Category>,
+}
+
+impl Ladder {
+    fn in_order(mut self) -> Self {
+        self.categories.sort();
+        self
+    }
 }
 
 /// One step of a ladder.

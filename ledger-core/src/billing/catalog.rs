@@ -8,7 +8,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::known::Moment;
-use crate::catalog::{Aggregation, Item, Ladder, PlanVersion, ResourcePrice, canonical_kind};
+use crate::catalog::{
+    Aggregation, Item, Ladder, PlanVersion, ResourcePrice, canonical_kind, folded,
+};
 use crate::event::catalog::ProductMapped;
 use crate::event::{Event, catalog};
 use crate::fold::{FoldError, Reached};
@@ -89,8 +91,10 @@ impl CatalogFold {
                 });
             }
             catalog::Event::ProductMapped(it) => {
+                let product = folded(it.product.as_str());
                 let is_other = |known: &Mapped| {
-                    (&known.product.provider, &known.product.product) != (&it.provider, &it.product)
+                    known.product.provider != it.provider
+                        || folded(known.product.product.as_str()) != product
                 };
                 self.products.retain(is_other);
                 self.products.push(Mapped { revision, product: it.clone() });
@@ -154,19 +158,21 @@ impl CatalogFold {
     ///
     /// A droplet yields `droplet_hours`. Other types yield what the provider's products of that
     /// type are mapped to, as far as it counts hours: a volume that is billed by its gigabytes
-    /// yields none.
+    /// yields none. Names are compared in whatever case they are spelled.
     pub fn yields(
         &self,
         provider: &Provider,
         resource_type: &ResourceKind,
     ) -> BTreeMap<ResourceKind, Sources> {
-        if resource_type.as_str() == "droplet" {
+        let resource_type = folded(resource_type.as_str());
+        if resource_type == "droplet" {
             let hours = ResourceKind::new("droplet_hours").expect("a word is a kind");
             return BTreeMap::from([(hours, Sources::NONE)]);
         }
         let mut kinds = BTreeMap::<ResourceKind, Sources>::new();
         for Mapped { revision, product } in &self.products {
-            let is_of_type = product.resource_type.as_ref() == Some(resource_type);
+            let of = product.resource_type.as_ref().map(|it| folded(it.as_str()));
+            let is_of_type = of.as_deref() == Some(&resource_type);
             let kind =
                 product.kind.as_ref().filter(|_| is_of_type && product.provider == *provider);
             if let Some(kind) = kind.filter(|it| counts_hours(it)) {

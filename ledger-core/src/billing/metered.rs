@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::catalog::CatalogFold;
 use super::deployment::DeploymentFold;
 use super::known::Knowledge;
-use crate::id::{DeploymentId, ResourceId, ResourceKind};
+use crate::catalog::folded;
+use crate::id::{Category, DeploymentId, ResourceId, ResourceKind};
 use crate::inventory::{Link, ResourceFold, holds, hours, stretches};
 use crate::log::Position;
 use crate::money::Ratio;
@@ -23,6 +24,8 @@ pub struct Metered {
     pub deployment: DeploymentId,
     /// What its hours count as.
     pub kind: ResourceKind,
+    /// What a ladder sees in them: a droplet is a machine, and those are on none.
+    pub category: Option<Category>,
     /// The first instant.
     pub since: Timestamp,
     /// The first instant after it.
@@ -60,6 +63,8 @@ pub fn metered<'a>(
         let Some(resource) = resources.get(id) else { continue };
         let Some(resource_type) = resource.resource_type() else { continue };
         let stretches = stretches(resource, &holds(links.iter().map(|(id, link)| (id, *link))));
+        let is_machine = folded(resource_type.as_str()) == "droplet";
+        let category = is_machine.then(|| Category::new("vm").expect("a word is a category"));
         for (kind, mapped) in catalog.yields(&id.provider, resource_type) {
             for stretch in &stretches {
                 let Some((since, end)) = stretch.within(from, to) else { continue };
@@ -69,6 +74,7 @@ pub fn metered<'a>(
                     resource: id.clone(),
                     deployment: stretch.hold.deployment.clone(),
                     kind: kind.clone(),
+                    category: category.clone(),
                     since,
                     to: end,
                     began: stretch.hold.began.position.max(stretch.life.began.position),
@@ -103,7 +109,7 @@ pub(super) fn as_usage(
                     deployment: Some(it.deployment.slug.clone()),
                     kind: it.kind.clone(),
                     quantity: hours(since, to),
-                    category: None,
+                    category: it.category.clone(),
                     resource: Some(it.resource.clone()),
                     known: knowledge.map(|knows| knows.passing(it.began, since)),
                     from: it.from.clone(),

@@ -63,12 +63,28 @@ pub enum Aggregation {
     Percentile95,
 }
 
+impl Aggregation {
+    /// Whether it is what a month has at a time, and not what adds up in it. A price of such a
+    /// quantity is for a month, as an allowance is, and accrues with it.
+    pub const fn is_level(self) -> bool {
+        match self {
+            Self::Max | Self::UniqueCount | Self::Latest | Self::Percentile95 => true,
+            Self::Sum | Self::Count | Self::TimeWeightedSum => false,
+        }
+    }
+}
+
 /// The one name of a kind that has two: `llm_token` is `llm_tokens`.
 pub fn canonical_kind(kind: &ResourceKind) -> ResourceKind {
     match kind.as_str() {
         "llm_token" => ResourceKind::new("llm_tokens").expect("a word is a kind"),
         _ => kind.clone(),
     }
+}
+
+/// The name of a product or of a type as it is compared: bills and people spell it in any case.
+pub(crate) fn folded(name: &str) -> String {
+    name.trim().to_lowercase()
 }
 
 /// How many base units one of this unit is: what its name begins with, as in `1k_tokens` or

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::{Refusal, RefusalKind};
-use crate::catalog::{Addon, Catalog, Coupon, Ladder, PlanVersion, ResourcePrice, canonical_kind};
+use crate::catalog::{
+    Addon, Catalog, Coupon, Ladder, PlanVersion, ResourcePrice, canonical_kind, folded,
+};
 use crate::event;
 use crate::event::catalog::{
     AddonPublished, CouponPublished, Event, ExchangeRateSet, PlanPublished, ProductMapped,
@@ -34,7 +36,8 @@ pub struct Offers {
     /// By the instant from which they hold; of two for one instant the later record counts.
     prices: BTreeMap<(ResourceKind, Currency), BTreeMap<Timestamp, ResourcePrice>>,
     coupons: BTreeMap<CouponCode, Coupon>,
-    products: BTreeMap<(Provider, Label), ProductMapped>,
+    /// By the product's name as it is compared.
+    products: BTreeMap<(Provider, String), ProductMapped>,
     rates: Vec<ExchangeRateSet>,
 }
 
@@ -107,9 +110,9 @@ impl Offers {
         sold.filter(move |it| canonical_kind(it.0) == kind).map(|it| it.1)
     }
 
-    /// What a provider's product counts as.
+    /// What a provider's product counts as, in whatever case it is spelled.
     pub fn product(&self, provider: &Provider, product: &Label) -> Option<&ProductMapped> {
-        self.products.get(&(provider.clone(), product.clone()))
+        self.products.get(&(provider.clone(), folded(product.as_str())))
     }
 
     /// The exchange rates, oldest record first.
@@ -140,7 +143,8 @@ impl Offers {
                 self.coupons.insert(it.coupon.code.clone(), it.coupon.clone());
             }
             Event::ProductMapped(it) => {
-                self.products.insert((it.provider.clone(), it.product.clone()), it.clone());
+                let product = (it.provider.clone(), folded(it.product.as_str()));
+                self.products.insert(product, it.clone());
             }
             Event::ExchangeRateSet(it) => self.rates.push(it.clone()),
         }
@@ -162,7 +166,7 @@ impl Offers {
         let mut events = Vec::new();
         for plan in &catalog.plans {
             let active = self.plan(&plan.plan);
-            if active.is_some_and(|it| it.plan == *plan) {
+            if active.is_some_and(|it| it.plan.is_same(plan)) {
                 continue;
             }
             let former = active.map_or(0, |it| it.version);
@@ -177,7 +181,7 @@ impl Offers {
         }
         for price in &catalog.resource_prices {
             let active = self.resource_price(&price.kind, price.currency, effective_at);
-            if active != Some(price) {
+            if !active.is_some_and(|it| it.is_same(price)) {
                 events.push(ResourcePriceSet { price: price.clone(), effective_at }.into());
             }
         }
@@ -191,7 +195,9 @@ impl Offers {
 
     /// Maps a provider's product to a resource type and a kind. As it is already: nothing.
     pub fn map_product(&self, command: &ProductMapped) -> Vec<event::Event> {
-        if self.product(&command.provider, &command.product) == Some(command) {
+        let means = |it: &ProductMapped| (it.resource_type.clone(), it.kind.clone());
+        let mapped = self.product(&command.provider, &command.product);
+        if mapped.map(means) == Some(means(command)) {
             return Vec::new();
         }
         vec![command.clone().into()]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::canonical_kind;
+pub(super) use crate::catalog::folded;
 use crate::event::{Event, catalog};
 use crate::fold::{FoldError, Reached};
 use crate::id::{Label, Provider, ResourceKind};
@@ -65,12 +66,12 @@ impl Products {
         provider: &Provider,
         resource_type: &ResourceKind,
     ) -> BTreeSet<ResourceKind> {
-        if resource_type.as_str().eq_ignore_ascii_case("droplet") {
+        if folded(resource_type.as_str()) == "droplet" {
             return BTreeSet::from([ResourceKind::new("droplet_hours").expect("a word is a kind")]);
         }
+        let resource_type = folded(resource_type.as_str());
         let is_of = |it: &&Mapping| {
-            let of = it.resource_type.as_ref();
-            of.is_some_and(|it| it.as_str().eq_ignore_ascii_case(resource_type.as_str()))
+            it.resource_type.as_ref().is_some_and(|it| folded(it.as_str()) == resource_type)
         };
         let products = self.mapped.get(provider).into_iter().flat_map(BTreeMap::values);
         let kinds = products.filter(is_of).filter_map(|it| it.kind.as_ref());
@@ -82,9 +83,4 @@ impl Products {
         let of_provider = self.mapped.entry(provider.clone()).or_default();
         of_provider.insert(folded(product.as_str()), mapping);
     }
-}
-
-/// A word as it is compared: without its case.
-pub(super) fn folded(text: &str) -> String {
-    text.trim().to_lowercase()
 }

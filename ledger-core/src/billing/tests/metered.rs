@@ -4,6 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalog::{Ladder, LadderTier};
+use crate::event::account::{CreditOrigin, CreditToppedUp};
 use crate::event::catalog::ProductMapped;
 use crate::event::deployment::{ResourceLinked, ResourceUnlinked};
 use crate::event::inventory::{
@@ -246,6 +248,52 @@ fn other_types_yield_what_their_products_are_mapped_to() {
     assert_eq!(kinds(&ledger), expected(&["droplet_hours", "lb_hours"]));
     ledger.tell("catalog", "2026-04-03", map("Load Balancers", "load_balancer", None));
     assert_eq!(kinds(&ledger), expected(&["droplet_hours"]));
+    // Whatever the case it is spelled in, it is the same product and the same type.
+    ledger.tell("catalog", "2026-04-04", map("load balancers", "Load_Balancer", Some("lb_hours")));
+    assert_eq!(kinds(&ledger), expected(&["droplet_hours", "lb_hours"]));
+    ledger.tell("catalog", "2026-04-05", map("LOAD BALANCERS", "load_balancer", None));
+    assert_eq!(kinds(&ledger), expected(&["droplet_hours"]));
+    ledger.discover("4", "2026-04-01", "Droplet");
+    ledger.link("shop", "2026-04-01", "4");
+    ledger.unlink("shop", "2026-04-01", "3");
+    assert_eq!(kinds(&ledger), expected(&["droplet_hours"]));
+}
+
+/// A droplet is a machine, and machines are on no ladder, whoever measured their hours. A gauge says
+/// no category, so it has the ladder's own.
+#[test]
+fn metered_hours_of_a_machine_are_on_no_ladder() {
+    let mut ledger = studio(3);
+    let mut plan = seed().plans.into_iter().find(|it| it.plan.as_str() == "studio").unwrap();
+    plan.plan = parsed("laddered");
+    plan.ladder = Some(Ladder {
+        tiers: vec![LadderTier { name: parsed("week"), days: 7, multiplier: parsed("0.25") }],
+        categories: vec![parsed("hero_os_hourly")],
+        default_category: Some(parsed("hero_os_hourly")),
+    });
+    let published = catalog::PlanPublished { version: 1, plan: Box::new(plan) };
+    ledger.tell("catalog", "2026-03-01", published);
+    ledger.subscribe("shop", "2026-04-01T09:00:00Z", "laddered");
+    let (lot, origin) = (parsed("a"), CreditOrigin::Operator { reason: parsed("paid in") });
+    let amount = Money::parse("1", Currency::AUD).unwrap();
+    let paid = CreditToppedUp { lot, amount, expires_at: None, origin };
+    ledger.tell("account-acme", "2026-03-01", paid);
+    let overage = |ledger: &Ledger| {
+        let lines = ledger.price("2026-04").lines;
+        let overage = lines.iter().find(|it| it.line.kind == LineKind::Overage).unwrap();
+        tell(&overage.line)
+    };
+    assert_eq!(overage(&ledger), "overage 672 hour 6.72");
+    let gauge = usage::GaugeSet {
+        kind: parsed("droplet_hours"),
+        value: parsed("1"),
+        deployment: Some(parsed("shop")),
+        resource: Some(parsed("other.1")),
+    };
+    // 96 h a day: 1488 are used up within the 16th, the gauge's own of that day before. Of the
+    // rest 48 and 14 x 72 h pay the whole price, and 14 x 24 h a quarter: 10.56 + 0.84.
+    ledger.tell("usage-acme.2026-04", "2026-04-01", gauge);
+    assert_eq!(overage(&ledger), "overage 1392 hour 11.40");
 }
 
 #[test]

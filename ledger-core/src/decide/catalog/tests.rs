@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::decide::script::{Script, catalog, offers};
-use crate::money::Currency;
+use crate::money::{Currency, Quantity};
 use crate::testing::cases;
 
 #[test]
@@ -30,6 +30,32 @@ fn what_differs_becomes_the_next_version_and_the_former_is_kept() {
     assert_eq!(former.plan.name.as_str(), "Studio");
     assert_eq!(script.take(script.state.publish(&catalog(), script.at)), 1);
     assert_eq!(script.state.plan(&studio).unwrap().version, 3);
+}
+
+/// Items, grants and the categories of a ladder are sets: a file that lists them otherwise says the
+/// same. Steps of a ladder and tiers are in order, which is checked when they are read.
+#[test]
+fn another_order_of_the_same_publishes_nothing() {
+    use crate::event::Exemplar;
+    let mut script = Script::<Offers>::new();
+    let mut plan = *PlanPublished::exemplar().plan;
+    plan.grants.push(crate::catalog::QuotaGrant { kind: "gpu".parse().unwrap(), count: 1 });
+    let mut price = ResourcePriceSet::exemplar().price;
+    let (plans, resource_prices) = (vec![plan.clone()], vec![price.clone()]);
+    let listed = Catalog { plans, resource_prices, ..Catalog::default() };
+    assert_eq!(script.take(script.state.publish(&listed, script.at)), 2);
+    plan.items.reverse();
+    plan.grants.reverse();
+    for ladder in [plan.ladder.as_mut().unwrap(), price.ladder.as_mut().unwrap()] {
+        ladder.categories.reverse();
+    }
+    let (plans, resource_prices) = (vec![plan.clone()], vec![price.clone()]);
+    let otherwise = Catalog { plans, resource_prices, ..Catalog::default() };
+    assert_ne!(otherwise, listed);
+    assert_eq!(script.state.publish(&otherwise, script.at), Ok(Vec::new()));
+    let mut dearer = otherwise;
+    dearer.plans[0].items[0].included = Quantity::whole(1);
+    assert_eq!(script.take(script.state.publish(&dearer, script.at)), 1);
 }
 
 #[test]
@@ -91,6 +117,29 @@ fn a_rate_and_a_mapping_are_recorded_once() {
         let events = script.state.map_product(&product);
         assert_eq!(script.take(Ok::<_, CatalogRefusal>(events)), expected);
     }
+}
+
+/// Bills spell a product as they like: it is one product, as reports read it.
+#[test]
+fn a_product_is_one_in_whatever_case() {
+    use crate::event::Exemplar;
+    let mut script = Script::<Offers>::new();
+    let map = |script: &mut Script<Offers>, product: &str, kind: &str| {
+        let (product, kind) = (product.parse().unwrap(), Some(kind.parse().unwrap()));
+        let command = ProductMapped { product, kind, ..ProductMapped::exemplar() };
+        let events = script.state.map_product(&command);
+        script.take(Ok::<_, CatalogRefusal>(events))
+    };
+    assert_eq!(map(&mut script, "Droplets", "a"), 1);
+    assert_eq!(map(&mut script, "droplets", "a"), 0);
+    assert_eq!(map(&mut script, "droplets", "b"), 1);
+    assert_eq!(map(&mut script, "Droplets", "a"), 1);
+    let product = |name: &str| {
+        let mapped = script.state.product(&"digitalocean".parse().unwrap(), &name.parse().unwrap());
+        mapped.and_then(|it| it.kind.clone()).map(|it| it.to_string())
+    };
+    assert_eq!(product(" DROPLETS"), Some("a".to_owned()));
+    assert_eq!(product("Volumes"), None);
 }
 
 proptest! {
