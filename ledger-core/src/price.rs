@@ -43,7 +43,7 @@ use crate::time::{BillingPeriod, Day};
 pub const RULES_VERSION: u16 = 1;
 
 /// A quantity that is no decimal number is printed to so many decimals; the step has it exactly.
-const QUANTITY_DECIMALS: u8 = 6;
+pub const QUANTITY_DECIMALS: u8 = 6;
 
 /// Why something has no price.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -139,11 +139,17 @@ pub struct Document {
 /// Prices everything a tenant owes for a period.
 pub fn price(facts: &Facts) -> Result<Document, PriceError> {
     let mut draft = Draft::new(facts);
-    subject::price_all(facts, &mut draft)?;
+    let mut prepaid = Draft::new(facts);
+    price_prepaid(facts, &mut prepaid)?;
     if facts.is_prepaid {
-        draw::list_free(facts, &mut draft)?;
+        let used = draw::used(facts)?;
+        let drawn = draw::by_run(facts, &used.lines, &prepaid.lines)?;
+        subject::price_all(facts, Some(&drawn), &mut draft)?;
+        (draft.unpriced, draft.capped) = (used.unpriced, used.capped);
+    } else {
+        subject::price_all(facts, None, &mut draft)?;
     }
-    price_prepaid(facts, &mut draft)?;
+    draft.lines.append(&mut prepaid.lines);
     discount::price_coupons(facts, &mut draft)?;
     let (tax, is_tax_included) = tax::price_tax(facts, &mut draft)?;
     let total = draft.sum(|_| true)?;
@@ -333,6 +339,16 @@ impl From<Sources> for Provenance {
         });
         Self { sources: spans.collect(), sha256: None }
     }
+}
+
+/// A quantity as a line prints it: in full, else with as many decimals as there is room for. The
+/// step under the line has it exactly.
+fn shown(quantity: Ratio) -> Result<Quantity, PriceError> {
+    let in_full = quantity.to_exact().and_then(|it| Quantity::new(it).ok());
+    let with = |decimals| quantity.round(decimals, Rounding::default()).map(Quantity::new);
+    let mut shorter =
+        (0..=QUANTITY_DECIMALS).rev().filter_map(|decimals| with(decimals).ok()?.ok());
+    in_full.or_else(|| shorter.next()).ok_or_else(|| ExactError::Overflow.into())
 }
 
 fn expect_currency(facts: &Facts, found: Currency) -> Result<(), PriceError> {

@@ -160,6 +160,11 @@ impl Ratio {
         -(self.negated().floor())
     }
 
+    /// The number itself where it has an exact decimal form, else to so many decimals.
+    pub fn shown(self, scale: u8) -> Result<Exact, ExactError> {
+        self.to_exact().map_or_else(|| self.round(scale, Rounding::default()), Ok)
+    }
+
     /// The number itself, where it has an exact decimal form within bounds.
     pub fn to_exact(self) -> Option<Exact> {
         let it = self.round(Exact::SCALE_MAX, Rounding::TowardZero).ok()?;

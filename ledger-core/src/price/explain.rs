@@ -189,6 +189,6 @@ impl Step {
 
     /// The number where it has an exact decimal form, else to so many decimals.
     pub fn shown(&self, decimals: u8) -> Result<Exact, ExactError> {
-        self.value.to_exact().map_or_else(|| self.value.round(decimals, Rounding::default()), Ok)
+        self.value.shown(decimals)
     }
 }

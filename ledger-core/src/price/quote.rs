@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::explain::Sources;
-use super::facts::{Attached, Bound, Charged, Deployment, EffectivePrice, Facts, Usage};
-use super::{PriceError, Priced, Unpriced, price};
-use crate::catalog::{Addon, Aggregation, PlanVersion};
+use super::facts::{
+    Attached, Bound, Charged, Deployment, EffectivePrice, Facts, Prepaid, PrepaidFor, Usage,
+};
+use super::{Capped, PriceError, Priced, Unpriced, price};
+use crate::catalog::{Addon, Aggregation, Charge, PlanVersion, canonical_kind};
 use crate::event::invoice::LineKind;
-use crate::id::{DeploymentSlug, ResourceKind};
+use crate::id::{AddonCode, DeploymentSlug, PlanCode, ResourceKind};
 use crate::money::{Currency, ExactError, Money, Quantity};
 use crate::time::{BillingPeriod, Day};
 
@@ -21,6 +23,16 @@ pub enum QuoteError {
     /// The prices do not add up.
     #[error("the quote cannot be priced")]
     Price(#[from] PriceError),
+    /// The plan has no item of an addon's kind: nobody may attach it.
+    #[error("{addon} adds {kind}, which {plan} does not have")]
+    AddonUseless {
+        /// The addon.
+        addon: AddonCode,
+        /// What it adds.
+        kind: ResourceKind,
+        /// The plan.
+        plan: PlanCode,
+    },
     /// A projected quantity below zero.
     #[error("the projected usage of {kind} is negative")]
     NegativeUsage {
@@ -32,9 +44,10 @@ pub enum QuoteError {
 /// What a deployment will cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
-    /// Plan and addons for a full month.
+    /// Plan and addons for a full month; a plan for a term once, whatever its length.
     pub recurring: Vec<Priced>,
-    /// The recurring part of the month of the start, by its days; neither overage nor tax.
+    /// The recurring part of the month of the start, by its days, a term whole; neither overage nor
+    /// tax.
     pub first_invoice: Vec<Priced>,
     /// Projected usage beyond full-month allowances.
     pub overage: Vec<Priced>,
@@ -48,9 +61,12 @@ pub struct Quote {
     pub all_in_monthly: Money,
     /// Projected usage that nothing prices.
     pub unpriced: Vec<Unpriced>,
+    /// Projected usage beyond caps.
+    pub capped: Vec<Capped>,
 }
 
-/// Quotes a plan with addons and projected usage (base units by kind) from a day on.
+/// Quotes a plan with addons and projected usage (base units by kind) from a day on. What is
+/// projected under two names of one kind is added up.
 pub fn quote(
     plan: &Arc<PlanVersion>,
     addons: &[Addon],
@@ -59,6 +75,10 @@ pub fn quote(
     resource_prices: &[EffectivePrice],
 ) -> Result<Quote, QuoteError> {
     let period = starts_on.period();
+    if let Some(it) = addons.iter().find(|it| plan.item(&it.kind).is_none()) {
+        let (addon, kind, plan) = (it.code.clone(), it.kind.clone(), plan.plan.clone());
+        return Err(QuoteError::AddonUseless { addon, kind, plan });
+    }
     // A projection is the month's quantity already, however its records would have made it.
     let mut summed = PlanVersion::clone(plan);
     summed.items.iter_mut().for_each(|it| it.aggregation = Aggregation::Sum);
@@ -81,11 +101,12 @@ pub fn quote(
         first_invoice,
         overage,
         unpriced: whole.unpriced,
+        capped: whole.capped,
     })
 }
 
 const fn is_recurring(it: &Priced) -> bool {
-    matches!(it.line.kind, LineKind::PlanBase | LineKind::Addon)
+    matches!(it.line.kind, LineKind::PlanBase | LineKind::Addon | LineKind::Term)
 }
 
 fn sum(currency: Currency, lines: &[Priced]) -> Result<Money, PriceError> {
@@ -120,6 +141,11 @@ fn facts(
     let mut facts = Facts::of_whole(period, plan.currency());
     facts.deployments.push(deployment);
     facts.resource_prices = resource_prices.to_vec();
+    // A term is bought, and is a line of the month that it is bought in.
+    if let Charge::Term { amount, .. } = plan.charge {
+        let what = PrepaidFor::Term(plan.name.clone());
+        facts.prepaid.push(Prepaid { what, quantity: Quantity::whole(1), amount, from: from() });
+    }
     facts
 }
 
@@ -138,7 +164,7 @@ fn usage(
         Ok(Usage {
             at: last_instant,
             deployment: deployment.map(|it| it.slug.clone()),
-            kind: kind.clone(),
+            kind: canonical_kind(kind),
             quantity: (*quantity).into(),
             category: None,
             resource: None,
@@ -170,7 +196,7 @@ pub fn quote_resources(
     for resource in resources {
         let hours = u64::from(resource.count) * u64::from(HOURS_A_MONTH);
         let hours = i64::try_from(hours).map_err(|_| PriceError::Number(ExactError::Overflow))?;
-        let added = projected.entry(resource.kind.clone()).or_insert(0_i64);
+        let added = projected.entry(canonical_kind(&resource.kind)).or_insert(0_i64);
         *added = added.checked_add(hours).ok_or(PriceError::Number(ExactError::Overflow))?;
     }
     let quantity = |(kind, hours)| {
@@ -194,5 +220,6 @@ pub fn quote_resources(
         overage_monthly,
         all_in_monthly: overage_monthly,
         unpriced: document.unpriced,
+        capped: document.capped,
     })
 }

@@ -14,6 +14,7 @@ pub(super) struct Run<'a> {
     pub(super) bound: Option<&'a Bound>,
     first: Day,
     last: Day,
+    days: u8,
     charged: Vec<(Day, &'a Charged)>,
 }
 
@@ -46,6 +47,15 @@ impl<'a> Run<'a> {
     /// How many of its days are charged.
     pub(super) fn charged_days(&self) -> u8 {
         u8::try_from(self.charged.len()).expect("a run has at most the days of a month")
+    }
+
+    /// What of a level accrues in its days, charged or not: usage is billed in any state.
+    pub(super) fn accrued(&self, facts: &Facts, level: Step) -> Result<Step, PriceError> {
+        if self.days == facts.period.days() {
+            return Ok(level);
+        }
+        let days = Step::given("days of the run", Ratio::whole(i64::from(self.days)));
+        measure::part("for the days of the run", level, share_of_whole(days, month(facts))?)
     }
 
     /// The share of the month that is charged.
@@ -81,8 +91,11 @@ fn share(
     }
     let count = i64::try_from(charged.len()).expect("a run has at most the days of a month");
     let days = Step::fact(what, Ratio::whole(count), from);
-    let month = Step::given("days of the month", Ratio::whole(i64::from(facts.period.days())));
-    share_of_whole(days, month)
+    share_of_whole(days, month(facts))
+}
+
+fn month(facts: &Facts) -> Step {
+    Step::given("days of the month", Ratio::whole(i64::from(facts.period.days())))
 }
 
 fn share_of_whole(part: Step, whole: Step) -> Result<Step, PriceError> {
@@ -137,8 +150,11 @@ pub(super) fn runs<'a>(facts: &Facts, deployment: Option<&'a Deployment>) -> Vec
         let charged = deployment.and_then(|it| charged_on(it, day, facts.until));
         let identity = |it: &Bound| (it.plan.plan.clone(), it.version);
         match runs.last_mut() {
-            Some(run) if run.bound.map(identity) == bound.map(identity) => run.last = day,
-            _ => runs.push(Run { bound, first: day, last: day, charged: Vec::new() }),
+            Some(run) if run.bound.map(identity) == bound.map(identity) => {
+                run.last = day;
+                run.days += 1;
+            }
+            _ => runs.push(Run { bound, first: day, last: day, days: 1, charged: Vec::new() }),
         }
         if let (Some(run), Some(change)) = (runs.last_mut(), charged) {
             run.charged.push((day, change));

@@ -2,21 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use super::draw::Drawn;
 use super::explain::{Rule, Sources, Step};
 use super::facts::{Bound, Deployment, EffectivePrice, Facts, Usage};
 use super::measure::{measure, part, split, total};
 use super::model::{beyond_zero, catalog_quantity, charge, in_units, per_unit, unit_size};
 use super::run::{Run, runs};
 use super::{
-    Capped, Draft, PriceError, QUANTITY_DECIMALS, Says, Unpriced, expect_currency, ladder, printed,
+    Capped, Draft, PriceError, Priced, Says, Unpriced, expect_currency, ladder, printed, shown,
 };
 use crate::catalog::{Aggregation, Charge, Item, PriceModel};
 use crate::event::invoice::LineKind;
 use crate::id::{DeploymentSlug, ResourceKind, Unit};
-use crate::money::{Currency, ExactError, Money, Quantity, Ratio, Rounding, UnitPrice};
+use crate::money::{Currency, Money, Quantity, Ratio, Rounding, UnitPrice};
 
-/// Deployments in order of their slugs; usage that names none comes last.
-pub(super) fn price_all(facts: &Facts, draft: &mut Draft<'_>) -> Result<(), PriceError> {
+/// Deployments in order of their slugs; usage that names none comes last. Where usage is prepaid,
+/// a run is charged for it with what was `drawn`.
+pub(super) fn price_all(
+    facts: &Facts,
+    drawn: Option<&Drawn>,
+    draft: &mut Draft<'_>,
+) -> Result<(), PriceError> {
     let mut subjects = BTreeMap::<Subject<'_>, (Option<&Deployment>, Vec<&Usage>)>::new();
     for deployment in &facts.deployments {
         let subject = Subject { is_tenant: false, slug: Some(&deployment.slug) };
@@ -34,7 +40,15 @@ pub(super) fn price_all(facts: &Facts, draft: &mut Draft<'_>) -> Result<(), Pric
     }
     for (subject, (deployment, usage)) in subjects {
         for run in runs(facts, deployment) {
-            price_run(facts, draft, &run, subject.slug, deployment, &usage)?;
+            let first_metered = price_run(facts, draft, &run, subject.slug, deployment, &usage)?;
+            let charged = match drawn {
+                Some(drawn) => {
+                    let run = (subject.slug.cloned(), run.days().0);
+                    drawn.get(&run).cloned().unwrap_or_default()
+                }
+                None => draft.lines.iter().skip(first_metered).map(as_fact).collect(),
+            };
+            price_commitment(draft, &run, subject.slug, charged)?;
         }
     }
     Ok(())
@@ -46,6 +60,7 @@ struct Subject<'a> {
     slug: Option<&'a DeploymentSlug>,
 }
 
+/// The lines of a run but its commitment; answers the place of the first of overage and usage.
 fn price_run(
     facts: &Facts,
     draft: &mut Draft<'_>,
@@ -53,7 +68,7 @@ fn price_run(
     slug: Option<&DeploymentSlug>,
     deployment: Option<&Deployment>,
     usage: &[&Usage],
-) -> Result<(), PriceError> {
+) -> Result<usize, PriceError> {
     if let Some(bound) = run.bound {
         expect_currency(facts, bound.plan.currency())?;
         price_base(facts, draft, run, slug, bound)?;
@@ -75,13 +90,21 @@ fn price_run(
                 if !within.is_empty() || (carries && !earlier.is_empty()) {
                     let (starts_at, ends_at) = (run.starts_at(), run.ends_at(facts.until));
                     let used = measure(item.aggregation, &earlier, &within, starts_at, ends_at)?;
+                    let is_level = item.aggregation.is_level();
+                    let used = if is_level { run.accrued(facts, used)? } else { used };
                     price_overage(facts, draft, run, deployment, (bound, item), used, &within)?;
                 }
             }
             None => price_usage(facts, draft, run, slug, kind, &within)?,
         }
     }
-    price_commitment(draft, run, slug, first_metered)
+    Ok(first_metered)
+}
+
+/// A rounded line as a number to go on with.
+fn as_fact(priced: &Priced) -> Step {
+    let what = priced.line.description.as_str().to_owned();
+    Step::fact(what, priced.line.amount.amount(), priced.explain.sources())
 }
 
 /// A monthly amount by the days it was in force.
@@ -242,16 +265,6 @@ fn price_overage(
     draft.add(says, run.days(), exact, Rounding::default())
 }
 
-/// A quantity as a line prints it; the step under the line has it exactly.
-fn shown(quantity: Ratio) -> Result<Quantity, PriceError> {
-    let exact = quantity.to_exact().and_then(|it| Quantity::new(it).ok());
-    let rounded = || quantity.round(QUANTITY_DECIMALS, Rounding::default()).map(Quantity::new);
-    match exact {
-        Some(quantity) => Ok(quantity),
-        None => rounded()?.map_err(|_| ExactError::Overflow.into()),
-    }
-}
-
 /// Usage that no plan item prices: one line per effective price.
 fn price_usage(
     facts: &Facts,
@@ -334,12 +347,13 @@ fn price_at(
     draft.add(says, run.days(), exact, Rounding::default())
 }
 
-/// What is missing to the least that was agreed, against the rounded lines of the run.
+/// What is missing to the least that was agreed, against what the run is charged for usage: its
+/// rounded lines, or its part of what credit paid.
 fn price_commitment(
     draft: &mut Draft<'_>,
     run: &Run<'_>,
     slug: Option<&DeploymentSlug>,
-    first_metered: usize,
+    charged: Vec<Step>,
 ) -> Result<(), PriceError> {
     let facts = draft.facts;
     let agreed = run.bound.and_then(|it| it.plan.commitment.as_ref().map(|agreed| (it, agreed)));
@@ -347,12 +361,8 @@ fn price_commitment(
     expect_currency(facts, agreed.minimum.currency())?;
     let minimum = Step::fact("least of a month", agreed.minimum.amount(), bound.from.clone());
     let minimum = part("least of the days in force", minimum, run.share(facts)?)?;
-    let metered = draft.lines.iter().skip(first_metered).map(|it| {
-        let what = it.line.description.as_str().to_owned();
-        Step::fact(what, it.line.amount.amount(), it.explain.sources())
-    });
-    let metered = Step::derive("overage and usage", Rule::Sum, metered.collect())?;
-    let missing = Step::derive("missing to the least", Rule::Difference, vec![minimum, metered])?;
+    let charged = Step::derive("overage and usage", Rule::Sum, charged)?;
+    let missing = Step::derive("missing to the least", Rule::Difference, vec![minimum, charged])?;
     let missing = beyond_zero(missing)?;
     if missing.value.is_zero() {
         return Ok(());

@@ -15,10 +15,10 @@ use crate::catalog::{Aggregation, CouponDuration, Discount, PlanVersion};
 use crate::event::account::{TaxBasis, TaxTerms};
 use crate::id::ResourceKind;
 use crate::log::Revision;
-use crate::money::{Currency, Exact, Percent, Quantity, Ratio};
+use crate::money::{Currency, Exact, Money, Percent, Quantity, Ratio};
 use crate::price::{
     AppliedCoupon, Attached, Bound, Charged, Deployment, EffectivePrice, Facts, Prepaid,
-    PrepaidFor, Sources, Tax, Usage,
+    PrepaidFor, Sources, Tax, Usage, draws,
 };
 use crate::stream::Stream;
 use crate::time::{BillingPeriod, Timestamp};
@@ -149,8 +149,38 @@ fn coupon(period: BillingPeriod, currency: Currency) -> impl Strategy<Value = Ap
     })
 }
 
-/// What a ledger could hold of one tenant and month.
+/// What credit paid of the usage among some facts: all of it, or amounts that lag behind it.
+fn prepaid(facts: &Facts, lag: &[(ResourceKind, u32)]) -> Vec<Prepaid> {
+    let of = |kind, quantity, amount| {
+        let (what, from) = (PrepaidFor::Usage(kind), Sources::NONE);
+        Prepaid { what, quantity, amount, from }
+    };
+    let lagging = lag.iter().map(|(kind, thousandths)| {
+        let amount = Exact::new(i128::from(*thousandths), 3).expect("within bounds");
+        of(kind.clone(), Quantity::whole(1), Money::new(amount, facts.currency))
+    });
+    match lag.is_empty() {
+        true => {
+            let drawn = draws(facts).unwrap_or_default().into_iter();
+            drawn.map(|it| of(it.kind, it.quantity, it.amount)).collect()
+        }
+        false => lagging.collect(),
+    }
+}
+
+/// What a ledger could hold of one tenant and month; every third tenant pays usage from credit.
 pub fn facts() -> impl Strategy<Value = Facts> {
+    let lag = prop_oneof![2 => Just(Vec::new()), 1 => vec((kind(), 0..90_000_u32), 1..4)];
+    (invoiced_facts(), prop::bool::weighted(0.3), lag).prop_map(|(mut facts, is_prepaid, lag)| {
+        if is_prepaid {
+            facts.is_prepaid = true;
+            facts.prepaid = prepaid(&facts, &lag);
+        }
+        facts
+    })
+}
+
+fn invoiced_facts() -> impl Strategy<Value = Facts> {
     let period = (1_u8..=12).prop_map(|it| BillingPeriod::new(2024, it).expect("a month"));
     let currency = select(vec![Currency::AUD, Currency::JPY, Currency::KWD]);
     (period, currency).prop_flat_map(|(period, currency)| {

@@ -12,7 +12,7 @@ use ledger_core::event::account::TaxBasis;
 use ledger_core::event::invoice::LineKind;
 use ledger_core::id::{DeploymentSlug, ResourceKind};
 use ledger_core::money::{Ratio, Rounding};
-use ledger_core::price::{Bound, Deployment, Facts, Usage};
+use ledger_core::price::{Bound, Deployment, Facts, PrepaidFor, Usage};
 use ledger_core::time::{Day, Timestamp};
 use num_rational::BigRational as Big;
 
@@ -58,6 +58,12 @@ fn overlap(from: &Big, to: &Big, low: &Big, high: &Big) -> Big {
 struct Model<'a> {
     facts: &'a Facts,
     lines: Vec<Told>,
+    /// How many stretches there were.
+    stretches: usize,
+    /// What prepaid usage comes to: the kind, the stretch, and the amount unrounded.
+    used: Vec<(ResourceKind, usize, Big)>,
+    /// Commitments of prepaid tenants: the line, the stretch, and the least of it.
+    agreed: Vec<(usize, usize, Big)>,
 }
 
 /// A stretch of days under one version.
@@ -80,6 +86,21 @@ impl Model<'_> {
     ) {
         let amount = round(&amount, self.facts.currency.minor_unit(), Rounding::HalfAwayFromZero);
         self.lines.push((kind, of.cloned(), what.cloned(), amount));
+    }
+
+    /// Usage that is drawn from credit makes no line of its own.
+    fn meter(
+        &mut self,
+        line: LineKind,
+        of: Option<&DeploymentSlug>,
+        kind: &ResourceKind,
+        amount: Big,
+    ) {
+        if self.facts.is_prepaid {
+            self.used.push((kind.clone(), self.stretches, amount));
+        } else {
+            self.push(line, of, Some(kind), amount);
+        }
     }
 
     fn stretches<'b>(&self, deployment: Option<&'b Deployment>) -> Vec<Stretch<'b>> {
@@ -108,6 +129,7 @@ impl Model<'_> {
         let deployment = deployments.iter().find(|it| Some(&it.slug) == slug);
         let month = whole(self.facts.period.days().into());
         for stretch in self.stretches(deployment) {
+            self.stretches += 1;
             let days = stretch.days.iter().filter(|it| it.1).count();
             let share = whole(days.try_into().unwrap()) / &month;
             let charge = stretch.bound.map(|it| it.plan.charge);
@@ -141,13 +163,18 @@ impl Model<'_> {
                     Some((bound, item)) => {
                         let added = added.get(kind).cloned().unwrap_or_else(|| whole(0));
                         let free = big(item.included) * &share + added;
-                        self.overage(slug, bound, item, &free, &records);
+                        let days = whole(stretch.days.len().try_into().unwrap()) / &month;
+                        self.overage(slug, (bound, item, &days), &free, &records);
                     }
                     None => self.usage(slug, kind, &records),
                 }
             }
             let least = stretch.bound.and_then(|it| it.plan.commitment.as_ref());
-            if let (Some(least), true) = (least, days > 0) {
+            if let (Some(least), true, true) = (least, days > 0, self.facts.is_prepaid) {
+                let least = big(least.minimum.amount()) * &share;
+                self.agreed.push((self.lines.len(), self.stretches, least));
+                self.push(LineKind::Commitment, slug, None, whole(0));
+            } else if let (Some(least), true) = (least, days > 0) {
                 let lines = self.lines.get(metered..).unwrap();
                 let met = sum(lines.iter().map(|it| it.3.clone()));
                 let missing = big(least.minimum.amount()) * share - met;
@@ -161,14 +188,14 @@ impl Model<'_> {
     fn overage(
         &mut self,
         slug: Option<&DeploymentSlug>,
-        bound: &Bound,
-        item: &Item,
+        (bound, item, days): (&Bound, &Item, &Big),
         free: &Big,
         records: &[&Usage],
     ) {
         let quantities = records.iter().map(|it| big(it.quantity));
         let is_max = item.aggregation == Aggregation::Max;
-        let used = if is_max { quantities.max().unwrap_or_default() } else { sum(quantities) };
+        let largest = |it: Option<Big>| it.unwrap_or_default() * days;
+        let used = if is_max { largest(quantities.max()) } else { sum(quantities) };
         let cap = item.hard_cap.map_or_else(|| used.clone(), big);
         let billable = (used - free).max(whole(0)).min(cap);
         if billable == whole(0) {
@@ -193,7 +220,7 @@ impl Model<'_> {
             }
             (PriceModel::Percentage(percent), _) => billable * big(percent.get()) / whole(100),
         };
-        self.push(LineKind::Overage, slug, Some(&item.kind), amount);
+        self.meter(LineKind::Overage, slug, &item.kind, amount);
     }
 
     /// Units at what is left of their price: records end to end, measured against what is billed.
@@ -240,7 +267,53 @@ impl Model<'_> {
                 None => used,
             };
             let size = whole(units_in(&it.price.unit).unwrap().into());
-            self.push(LineKind::Usage, slug, Some(kind), units * big(it.price.price) / size);
+            self.meter(LineKind::Usage, slug, kind, units * big(it.price.price) / size);
+        }
+    }
+
+    /// What credit paid for each kind is a line; each stretch has its part of it, in whole minor
+    /// units: everybody's floor, and the units left to those who lost most.
+    fn settle(&mut self) {
+        let mut drawn = BTreeMap::<&ResourceKind, Big>::new();
+        for it in &self.facts.prepaid {
+            let PrepaidFor::Usage(kind) = &it.what else { panic!("no terms are drawn here") };
+            *drawn.entry(kind).or_default() += big(it.amount.amount());
+        }
+        let decimals = self.facts.currency.minor_unit();
+        let scale = whole(10_i128.pow(decimals.into()));
+        let mut charged = BTreeMap::<usize, Big>::new();
+        for (kind, amount) in drawn {
+            self.push(LineKind::Usage, None, Some(kind), amount);
+            let units = &self.lines.last().unwrap().3 * &scale;
+            let parts = self.used.iter().filter(|it| it.0 == *kind);
+            let parts = parts.map(|it| (it.1, round(&it.2, 20, Rounding::HalfAwayFromZero)));
+            let parts = parts.collect::<Vec<_>>();
+            let all = sum(parts.iter().map(|it| it.1.clone()));
+            if all == whole(0) {
+                continue;
+            }
+            let shares = parts.iter().map(|it| &units * &it.1 / &all).collect::<Vec<_>>();
+            let mut left = &units - sum(shares.iter().map(Big::floor));
+            let mut losers = (0..shares.len()).collect::<Vec<_>>();
+            losers.sort_by_key(|it| shares[*it].floor() - &shares[*it]);
+            let mut floors = shares.iter().map(Big::floor).collect::<Vec<_>>();
+            for loser in losers {
+                if left > whole(0) {
+                    floors[loser] += whole(1);
+                    left -= whole(1);
+                }
+            }
+            for ((stretch, _), floor) in parts.iter().zip(floors) {
+                *charged.entry(*stretch).or_default() += floor / &scale;
+            }
+        }
+        for (line, stretch, least) in std::mem::take(&mut self.agreed).into_iter().rev() {
+            let missing = least - charged.get(&stretch).cloned().unwrap_or_default();
+            if missing > whole(0) {
+                self.lines[line].3 = round(&missing, decimals, Rounding::HalfAwayFromZero);
+            } else {
+                self.lines.remove(line);
+            }
         }
     }
 
@@ -255,7 +328,8 @@ impl Model<'_> {
                 self.push(LineKind::Discount, None, None, -off);
             }
         }
-        let Some(tax) = &self.facts.tax else { return };
+        // A prepaid price has its tax within it.
+        let Some(tax) = self.facts.tax.as_ref().filter(|_| !self.facts.is_prepaid) else { return };
         let rate = big(tax.terms.rate.get()) / whole(100);
         let decimals = self.facts.currency.minor_unit();
         let of = |it: &Big| round(&(it * &rate), decimals, tax.terms.rounding);
@@ -282,7 +356,8 @@ fn graduated(tiers: &[Tier], quantity: &Big, size: &Big) -> Big {
 
 /// Every line of a document, in order.
 pub(super) fn model(facts: &Facts) -> Vec<Told> {
-    let mut model = Model { facts, lines: Vec::new() };
+    let (lines, used, agreed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut model = Model { facts, lines, stretches: 0, used, agreed };
     let named = facts.usage.iter().filter_map(|it| it.deployment.clone());
     let mut slugs =
         facts.deployments.iter().map(|it| it.slug.clone()).chain(named).collect::<Vec<_>>();
@@ -292,6 +367,7 @@ pub(super) fn model(facts: &Facts) -> Vec<Told> {
         let ours = |it: &&Usage| it.deployment.as_ref() == slug && it.at <= facts.until;
         model.price_deployment(slug, &facts.usage.iter().filter(ours).collect::<Vec<_>>());
     }
+    model.settle();
     model.price_document();
     model.lines
 }

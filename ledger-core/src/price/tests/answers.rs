@@ -119,3 +119,40 @@ fn a_node_that_runs_all_month_is_projected_at_five_oh_four() {
     let quote = quote_resources(&[node], Currency::USD, day, &prices).unwrap();
     assert_eq!(quote.all_in_monthly.to_string(), "5.04 USD");
 }
+
+/// What a purchase takes and its invoice lists: once in the month it is bought in.
+#[test]
+fn the_quote_of_a_term_is_what_buying_it_takes() {
+    let starts_on = "2026-04-20".parse().unwrap();
+    let quote = quote(&plan("vm5"), &[], &BTreeMap::new(), starts_on, &[]).unwrap();
+    let usd = |it: &str| Money::parse(it, Currency::USD).unwrap();
+    assert_eq!(lines_told(&quote.first_invoice), ["term 1 - 10.00"]);
+    assert_eq!(quote.first_invoice_total, usd("10"));
+    assert_eq!(lines_told(&quote.recurring), ["term 1 - 10.00"]);
+    assert_eq!((quote.recurring_monthly, quote.all_in_monthly), (usd("10"), usd("10")));
+    let mut bought = Story::of("2026-04", Currency::USD);
+    bought.facts.prepaid.push(Prepaid {
+        what: PrepaidFor::Term(plan("vm5").name.clone()),
+        quantity: Quantity::whole(1),
+        amount: usd("10"),
+        from: Sources::NONE,
+    });
+    assert_eq!(quote.first_invoice, bought.price().lines);
+}
+
+/// A kind has two names, and a quote may say both.
+#[test]
+fn both_names_of_tokens_are_quoted_as_one() {
+    let projected = [("llm_token", "1000000"), ("llm_tokens", "500000")];
+    let projected = projected.map(|it| (it.0.parse().unwrap(), it.1.parse().unwrap()));
+    let starts_on = "2026-05-20".parse().unwrap();
+    let quote = quote(&plan("studio"), &[], &BTreeMap::from(projected), starts_on, &[]).unwrap();
+    assert_eq!(lines_told(&quote.overage), ["overage 500 1k_tokens 5.00"]);
+    assert_eq!(quote.unpriced, []);
+    let prices = Story::of("2026-04", Currency::USD).resource_prices("2026-01-01", "quota-usd");
+    let tokens = ["llm_token", "llm_tokens"]
+        .map(|kind| QuotedResource { kind: kind.parse().unwrap(), count: 1 });
+    let quote =
+        quote_resources(&tokens, Currency::USD, starts_on, &prices.facts.resource_prices).unwrap();
+    assert_eq!(lines_told(&quote.overage), ["usage 1.44 1k_tokens 0.01"]);
+}

@@ -1,6 +1,7 @@
 //! Prepaid usage, drawn exactly.
 
 use super::*;
+use crate::catalog::{Aggregation, Commitment, Item, PriceModel};
 
 fn quota_shop() -> Story {
     let mut story = Story::of("2026-04", Currency::USD).resource_prices("2026-01-01", "quota-usd");
@@ -108,4 +109,96 @@ fn prepaid_usage_beyond_a_cap_is_free_and_shown() {
     let document = check(&story, &["plan_base 1 month 50.00"], "50.00");
     let [capped] = <[Capped; 1]>::try_from(document.capped).unwrap();
     assert_eq!(capped.quantity, Ratio::whole(412));
+}
+
+/// A prepaid tenant on a plan of 0.00 with a minimum of 10.00 and hours at 0.01.
+fn with_a_minimum() -> Story {
+    let usd = |it: &str| Money::parse(it, Currency::USD).unwrap();
+    let mut version = PlanVersion::clone(&plan("free"));
+    version.commitment = Some(Commitment { minimum: usd("10") });
+    version.items = vec![Item {
+        kind: "vm_hour".parse().unwrap(),
+        unit: "hour".parse().unwrap(),
+        included: Quantity::ZERO,
+        price: PriceModel::PerUnit("0.01".parse().unwrap()),
+        hard_cap: None,
+        aggregation: Aggregation::Sum,
+    }];
+    let version = Arc::new(version);
+    let mut story = Story::of("2026-04", Currency::USD)
+        .deployment("shop")
+        .bound_to("2026-04-01", Arc::clone(&version), 1)
+        .charged("2026-04-01", true);
+    story.facts.is_prepaid = true;
+    story
+}
+
+impl Story {
+    /// Everything used is drawn.
+    fn drawn(mut self) -> Self {
+        let drawn = draws(&self.facts).unwrap().into_iter().map(|draw| Prepaid {
+            what: PrepaidFor::Usage(draw.kind),
+            quantity: draw.quantity,
+            amount: draw.amount,
+            from: one("account-acme", 7),
+        });
+        self.facts.prepaid = drawn.collect();
+        self
+    }
+}
+
+#[test]
+fn what_was_drawn_counts_towards_a_minimum() {
+    let story = with_a_minimum().used("2026-04-02", "vm_hour", "700").drawn();
+    let lines = ["plan_base 1 month 0.00", "commitment 1 month 3.00", "usage 700 - 7.00"];
+    let document = check(&story, &lines, "10.00");
+    let sources = |it: &Priced| it.line.provenance.sources.clone();
+    let streams = sources(&document.lines[1]).into_iter().map(|it| it.stream.to_string());
+    let expected = ["account-acme", "deployment-acme.shop", "usage-acme.2026-04"];
+    assert_eq!(
+        streams.collect::<std::collections::BTreeSet<_>>(),
+        expected.map(String::from).into()
+    );
+
+    let beyond = with_a_minimum().used("2026-04-02", "vm_hour", "1500").drawn();
+    check(&beyond, &["plan_base 1 month 0.00", "usage 1500 - 15.00"], "15.00");
+    check(
+        &with_a_minimum().drawn(),
+        &["plan_base 1 month 0.00", "commitment 1 month 10.00"],
+        "10.00",
+    );
+}
+
+/// The line of a kind is rounded once for all runs: each run has the part of it that it used, by
+/// largest remainder, so that usage and minimum come to 10.00 and not to a cent more.
+#[test]
+fn each_run_has_its_part_of_what_was_drawn() {
+    let mut story = with_a_minimum();
+    let version = Arc::clone(&story.facts.deployments[0].bound[0].plan);
+    story = story
+        .bound_to("2026-04-16", version, 2)
+        .used("2026-04-02", "vm_hour", "333.3")
+        .used("2026-04-20", "vm_hour", "333.3")
+        .drawn();
+    let lines = [
+        "plan_base 15 day 0.00",
+        "commitment 15 day 1.66",
+        "plan_base 15 day 0.00",
+        "commitment 15 day 1.67",
+        "usage 666.6 - 6.67",
+    ];
+    check(&story, &lines, "10.00");
+}
+
+/// What was drawn is what was charged: what is used and not yet drawn counts for no minimum, and
+/// what was drawn for usage that is gone is no run's.
+#[test]
+fn a_minimum_counts_what_was_drawn_and_not_what_was_used() {
+    let mut story = with_a_minimum().used("2026-04-02", "vm_hour", "400").drawn();
+    story = story.used("2026-04-03", "vm_hour", "300");
+    let lines = ["plan_base 1 month 0.00", "commitment 1 month 6.00", "usage 400 - 4.00"];
+    check(&story, &lines, "10.00");
+    story.facts.usage.clear();
+    let lines = ["plan_base 1 month 0.00", "commitment 1 month 10.00", "usage 400 - 4.00"];
+    check(&story, &lines, "14.00");
 }

@@ -169,6 +169,48 @@ fn records_become_one_quantity_by_their_aggregation() {
     check_quantity(Aggregation::Percentile95, "0");
 }
 
+/// The percentile that a line comes from.
+fn measured(step: &Step) -> Option<Ratio> {
+    let is_it = step.what == "95th percentile of five-minute samples";
+    if is_it { Some(step.value) } else { step.of.iter().find_map(measured) }
+}
+
+/// A level is a month's. Whoever stays within what a month includes pays nothing more for beginning
+/// late or for a change of plan, and the same level costs the same however the month is divided.
+#[test]
+fn a_level_accrues_by_the_days_of_its_run() {
+    #[track_caller]
+    fn check_level(aggregation: Aggregation, level: &str, since: &str, expected: &[&str]) {
+        let mut version = PlanVersion::clone(&with(aggregation).facts.deployments[0].bound[0].plan);
+        version.items[0].included = Quantity::whole(1);
+        let version = Arc::new(version);
+        let mut story = Story::of("2026-04", Currency::AUD)
+            .deployment("shop")
+            .bound_to(since, Arc::clone(&version), 1)
+            .charged(since, true)
+            .bound_to("2026-04-25", version, 2);
+        for when in [since, "2026-04-26"] {
+            story = story.used(when, "gauge", level);
+        }
+        let document = story.price();
+        let overage = document.lines.iter().filter(|it| it.line.kind == LineKind::Overage);
+        let overage = overage.map(|it| it.line.amount.amount_text()).collect::<Vec<_>>();
+        assert_eq!(overage, expected, "{aggregation:?}");
+    }
+    for level in [Aggregation::Max, Aggregation::Latest] {
+        check_level(level, "1", "2026-04-01", &[]);
+        check_level(level, "1", "2026-04-16", &[]);
+        // 30 a month, 24 and 6 days of it; then 9 and 6.
+        check_level(level, "31", "2026-04-01", &["24.00", "6.00"]);
+        check_level(level, "31", "2026-04-16", &["9.00", "6.00"]);
+    }
+    // One nameless resource of one: two would be one more.
+    check_level(Aggregation::UniqueCount, "5", "2026-04-16", &[]);
+    // What adds up adds up.
+    check_level(Aggregation::Sum, "31", "2026-04-16", &["30.70", "30.80"]);
+    check_level(Aggregation::Count, "31", "2026-04-16", &["0.70", "0.80"]);
+}
+
 #[test]
 fn the_95th_percentile_is_the_nearest_rank_over_all_slots() {
     #[track_caller]
@@ -181,7 +223,9 @@ fn the_95th_percentile_is_the_nearest_rank_over_all_slots() {
             story = story.used(&when, "gauge", &(slot + 1).to_string());
             story = story.used(&when, "gauge", "0");
         }
-        assert_eq!(story.price().total, aud(expected), "{slots} {samples}");
+        let document = story.price();
+        let rank = document.lines.iter().find_map(|it| measured(&it.explain));
+        assert_eq!(rank.unwrap_or(Ratio::ZERO).to_string(), expected, "{slots} {samples}");
     }
     check_rank(20, 20, "19");
     check_rank(100, 100, "95");

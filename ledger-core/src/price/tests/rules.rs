@@ -268,3 +268,30 @@ fn a_model_with_tiers_counts_what_is_beyond_the_allowance() {
         .used("2026-04-02", "droplet_hours", "1788");
     check(&story, &["plan_base 1 month 50.00", "overage 300 hour 4.00"], "54.00");
 }
+
+/// A quantity of 19 digits has no room on a line: it is printed with the decimals that fit, and
+/// the amount comes from the ratio all the same.
+#[test]
+fn a_large_quantity_that_is_no_decimal_number_has_a_price() {
+    let mut version = PlanVersion::clone(&plan("studio"));
+    version.items[0].kind = "bytes".parse().unwrap();
+    version.items[0].included = Quantity::new(Exact::new(1_000_000_000_000, 0).unwrap()).unwrap();
+    version.items[0].price = PriceModel::PerUnit("0.000000000001".parse().unwrap());
+    let mut story = Story::of("2026-05", Currency::AUD)
+        .deployment("shop")
+        .bound_to("2026-05-22", Arc::new(version), 1)
+        .charged("2026-05-22", true)
+        .used("2026-05-23", "bytes", "5000000000000")
+        .used("2026-05-23", "petabytes", "4677419354838.7096774");
+    // 5 x 10^12 - 10^12 x 10 / 31.
+    let lines = ["plan_base 10 day 16.13", "overage 4677419354838.70968 hour 4.68"];
+    let document = check(&story, &lines, "20.81");
+    let exact = document.lines[1].explain.of[0].of[0].value;
+    assert_eq!(exact, Ratio::new(145_000_000_000_000, 31).unwrap());
+    assert_eq!(document.unpriced[0].quantity.to_string(), "4677419354838.70968");
+    story.facts.is_prepaid = true;
+    let drawn = draws(&story.facts).unwrap();
+    assert_eq!(drawn[0].quantity.to_string(), "5000000000000");
+    story.facts.usage[0].quantity = Ratio::new(145_000_000_000_000, 31).unwrap();
+    assert_eq!(draws(&story.facts).unwrap()[0].quantity.to_string(), "4677419354838.70968");
+}
