@@ -35,7 +35,7 @@ pub use books::{Books, Composed};
 pub use catalog::CatalogFold;
 pub use deployment::DeploymentFold;
 pub use digest::{DigestError, Digests, RecordMissing, record_digest};
-pub use explain::{CappedUsage, ExplainedLine, Explanation, UnpricedUsage, explain};
+pub use explain::{CappedUsage, ExplainedLine, Explanation, UnpricedUsage, explain, free_usage};
 pub use facts::FactsError;
 pub use heads::{AccountFold, Heads, may_be_unfinished, notes_of};
 pub use issue::{Ask, AskRefusal, Done, Errand, IssueError, Preview, Step, Terms, next, preview};

@@ -15,7 +15,7 @@ use crate::event::invoice::{Adjusted, Line, LineKind, Totals};
 use crate::id::{DeploymentSlug, InvoiceNumber, ResourceKind, TenantId, Unit};
 use crate::log::Position;
 use crate::money::{Quantity, Ratio};
-use crate::price::{Priced, Rule, Sources, Step};
+use crate::price::{Capped, Priced, Rule, Sources, Step, Unpriced};
 use crate::time::BillingPeriod;
 
 /// Everything behind an invoice.
@@ -121,6 +121,15 @@ pub fn explain(issued: &IssuedDocument, books: &Books) -> Result<Explanation, Ba
             })
             .collect(),
     })
+}
+
+/// What of the usage behind a document is free: what nothing prices, and what is beyond a cap.
+pub fn free_usage(
+    issued: &IssuedDocument,
+    books: &Books,
+) -> Result<(Vec<Unpriced>, Vec<Capped>), BasisError> {
+    let Composed { unpriced, capped, .. } = recomposed(issued, books)?;
+    Ok((unpriced, capped))
 }
 
 /// What makes two lines the same line, whatever they come to. Among several such, order counts.

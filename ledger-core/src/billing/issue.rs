@@ -284,10 +284,13 @@ fn promise(errand: &Errand<'_>) -> Result<Step, IssueError> {
     if composed.lines.is_empty() {
         return Ok(Step::Done(Done::NoLines));
     }
-    if composed.gives_back() {
+    // A total that is not below zero is invoiced, even where credit paid more of it already: what
+    // is too much goes to credit by the invoice.
+    if composed.gives_back() && composed.totals.gross.is_negative() {
         return take_note_number(errand, &composed, Purpose::Period);
     }
     let number = register.next_number(&terms.number_prefix).map_err(IssueError::Number)?;
+    expect_room(errand, &number, &composed)?;
     let document = DocumentKind::Invoice;
     let (purpose, tenant) = (Purpose::Period, tenant.clone());
     let taken = NumberTaken { number, document, tenant, period, purpose };
@@ -333,12 +336,22 @@ fn take_note_number(
         false => (DocumentKind::DebitNote, Terms::DEBIT_NOTE_PREFIX),
     };
     let number = notes.next_number(prefix).map_err(IssueError::Number)?;
-    if composed.asks.is_negative() {
-        credit::expect_room(errand, &number, composed.asks.negated())?;
-    }
+    expect_room(errand, &number, &composed)?;
     let (tenant, period) = (invoice.tenant().clone(), invoice.period());
     let taken = NumberTaken { number, document, tenant, period, purpose };
     Ok(append::take(errand, notes, "note-number", taken))
+}
+
+/// Refuses a document that gives more to credit than can be there, before its number is taken.
+fn expect_room(
+    errand: &Errand<'_>,
+    number: &InvoiceNumber,
+    composed: &Composed,
+) -> Result<(), IssueError> {
+    match composed.asks.is_negative() {
+        true => credit::expect_room(errand, number, composed.asks.negated()),
+        false => Ok(()),
+    }
 }
 
 /// What a period would be invoiced, and how that differs from the month before. Nothing is taken.

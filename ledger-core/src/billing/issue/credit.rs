@@ -27,7 +27,7 @@ pub(super) fn settle(errand: &Errand<'_>) -> Result<Option<Step>, IssueError> {
     Ok(None)
 }
 
-/// Refuses a note that would give more to credit than can be there, before its number is taken.
+/// Refuses a document that would give more to credit than can be there.
 pub(super) fn expect_room(
     errand: &Errand<'_>,
     number: &InvoiceNumber,

@@ -5,7 +5,10 @@ use proptest::sample::Index;
 
 use super::process::{issued, terms};
 use super::*;
-use crate::catalog::{Ladder, LadderTier, ResourcePrice};
+use crate::catalog::{
+    Charge, Commitment, CouponDuration, CouponTerms, Discount, Ladder, LadderTier, PlanVersion,
+    ResourcePrice,
+};
 use crate::event::account::{self, CreditOrigin, CreditToppedUp, DrawPurpose, KindAmount};
 use crate::money::{Exact, Money, Quantity, Ratio};
 use crate::testing;
@@ -271,6 +274,69 @@ fn a_rollup_settles_first_and_late_usage_draws_from_lots_alive_then() {
         ledger.tell(ACCOUNT, &gone_at.to_string(), it);
     }
     ledger.expect_postings(&[APRIL, "2026-05", "2026-06"]);
+}
+
+/// The total is above zero, so it is an invoice; what it asks for is below, and goes to credit.
+#[test]
+fn what_a_coupon_takes_off_drawn_usage_is_credit_given_by_an_invoice() {
+    let mut ledger = Ledger::of_a_shop();
+    ledger.pay_in("a", "10", "2026-04-01", None);
+    let (discount, duration) = (Discount::Percent(parsed("50")), CouponDuration::Once);
+    let terms = CouponTerms { name: parsed("Half"), discount, duration };
+    ledger.tell(ACCOUNT, "2026-04-01", account::CouponApplied { coupon: parsed("HALF"), terms });
+    ledger.tokens("2026-04-02", "10000");
+    assert_eq!(ledger.roll_up("acme", APRIL), issued("INV-000001"));
+    let april = ledger.issued("acme", APRIL);
+    let expected = ["usage 10000 - 10.00", "discount 1 - -5.00"];
+    assert_eq!(april.document.lines.iter().map(tell).collect::<Vec<_>>(), expected);
+    assert_eq!((april.credit_applied, april.due), (aud("-5"), aud("0")));
+    assert_eq!(april.state(), State::Paid);
+    assert_eq!(ledger.left("2026-05-02"), parsed("5"));
+    assert!(ledger.audit("acme", APRIL).unwrap().matches);
+    ledger.expect_postings(&[APRIL]);
+    // All of it free: nothing is asked for, and all that was drawn comes back.
+    let mut ledger = Ledger::of_a_shop();
+    ledger.pay_in("a", "10", "2026-04-01", None);
+    let terms =
+        CouponTerms { name: parsed("All"), discount: Discount::Percent(parsed("100")), duration };
+    ledger.tell(ACCOUNT, "2026-04-01", account::CouponApplied { coupon: parsed("ALL"), terms });
+    ledger.tokens("2026-04-02", "10000");
+    assert_eq!(ledger.roll_up("acme", APRIL), issued("INV-000001"));
+    assert_eq!(ledger.left("2026-05-02"), parsed("10"));
+    ledger.expect_postings(&[APRIL]);
+}
+
+/// What is drawn counts towards a minimum, and only what is missing is asked for.
+#[test]
+fn a_minimum_of_a_prepaid_tenant_is_charged_once() {
+    let mut ledger = Ledger::of_a_shop();
+    let mut minimum = PlanVersion::clone(&seed().plans[0]);
+    minimum.plan = parsed("minimum");
+    minimum.charge = Charge::Monthly(aud("0"));
+    minimum.items.clear();
+    minimum.commitment = Some(Commitment { minimum: aud("10") });
+    let published = catalog::PlanPublished { version: 1, plan: Box::new(minimum) };
+    ledger.tell("catalog", "2026-03-01", published);
+    ledger.subscribe("shop", "2026-04-01", "minimum");
+    ledger.used("shop", "2026-04-02", "droplet_hours", "700");
+    ledger.pay_in("a", "20", "2026-04-01", None);
+    assert_eq!(ledger.roll_up("acme", APRIL), issued("INV-000001"));
+    let april = ledger.issued("acme", APRIL);
+    let expected = ["plan_base 1 month 0.00", "commitment 1 month 3.00", "usage 700 - 7.00"];
+    assert_eq!(april.document.lines.iter().map(tell).collect::<Vec<_>>(), expected);
+    assert_eq!((april.document.totals.gross, april.credit_applied), (aud("10"), aud("3")));
+    assert_eq!(ledger.left("2026-05-02"), parsed("10"));
+    // Late usage is drawn, and the minimum asks for that much less.
+    ledger.used("shop", "2026-04-03", "droplet_hours", "200");
+    ledger.roll_up("acme", "2026-05");
+    let may = ledger.issued("acme", "2026-05");
+    let expected =
+        ["plan_base 1 month 0.00", "commitment 1 month 10.00", "adjustment 0 month -2.00"];
+    let mut lines = may.document.lines.iter().map(tell).collect::<Vec<_>>();
+    assert_eq!(lines.pop().unwrap(), "adjustment 200 - 2.00");
+    assert_eq!(lines, expected);
+    assert!(ledger.audit("acme", "2026-05").unwrap().matches);
+    ledger.expect_postings(&[APRIL, "2026-05"]);
 }
 
 #[test]
