@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::account::Standing;
 use super::catalog::Offers;
 use super::{nothing, one};
+use crate::catalog::PlanVersion;
 use crate::event;
 use crate::event::deployment::{
     AddonAttached, AddonDetached, Beginning, BillingActionRestored, BillingActionSuspended,
@@ -12,7 +13,7 @@ use crate::event::deployment::{
     SubscriptionCancelled, SubscriptionPaused, SubscriptionResumed, Transitioned,
 };
 use crate::fold::{FoldError, FoldProblem};
-use crate::id::{AddonCode, AttachmentId, Note, PlanCode, ResourceId, Role};
+use crate::id::{AddonCode, AttachmentId, Note, PlanCode, ResourceId, ResourceKind, Role};
 use crate::log::Record;
 use crate::money::Currency;
 use crate::time::Timestamp;
@@ -271,6 +272,9 @@ impl Deployment {
                 if (&it.plan, it.version) == (&plan, version) {
                     nothing()
                 } else {
+                    for it in self.addons() {
+                        expect_use(&offer.plan, &it.addon, &it.kind)?;
+                    }
                     one(PlanVersionChanged { plan, version })
                 }
             }
@@ -296,10 +300,13 @@ impl Deployment {
                 Err(DeploymentRefusal::AttachmentTaken { attachment })
             };
         }
-        self.subscribed()?;
+        let subscription = self.subscribed()?;
         let unknown = || DeploymentRefusal::AddonUnknown { addon: addon.clone() };
         let offer = offers.addon(addon).ok_or_else(unknown)?;
         expect_currency(currency, offer.price.currency())?;
+        if let Some(bound) = offers.version(&subscription.plan, subscription.version) {
+            expect_use(&bound.plan, addon, &offer.kind)?;
+        }
         one(AddonAttached {
             attachment: attachment.clone(),
             addon: addon.clone(),
@@ -392,6 +399,19 @@ impl Deployment {
         self.known()?;
         let alive = |it: &&Subscription| it.state != SubscriptionState::Cancelled;
         self.subscription.as_ref().filter(alive).ok_or(DeploymentRefusal::NotSubscribed)
+    }
+}
+
+/// An addon raises the allowance of an item, so there must be one.
+fn expect_use(
+    plan: &PlanVersion,
+    addon: &AddonCode,
+    kind: &ResourceKind,
+) -> Result<(), DeploymentRefusal> {
+    let (addon, kind) = (addon.clone(), kind.clone());
+    match plan.item(&kind) {
+        Some(_) => Ok(()),
+        None => Err(DeploymentRefusal::AddonUseless { addon, kind, plan: plan.plan.clone() }),
     }
 }
 

@@ -159,7 +159,9 @@ pub(super) fn catalog() -> Catalog {
 const CATALOG: &str = r#"{
     "plans": [
         {"plan": "studio", "name": "Studio",
-         "charge": {"monthly": {"amount": "50.00", "currency": "AUD"}}},
+         "charge": {"monthly": {"amount": "50.00", "currency": "AUD"}},
+         "items": [{"kind": "spaces_gb_month", "unit": "gb", "included": "100",
+                    "price": {"per_unit": "0.02"}}]},
         {"plan": "vm5", "name": "Five machines",
          "charge": {"term": {"amount": {"amount": "10.00", "currency": "USD"}, "days": 30}},
          "grants": [{"kind": "vm", "count": 5}]},

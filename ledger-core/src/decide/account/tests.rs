@@ -84,6 +84,36 @@ fn slot(number: usize) -> ReservationId {
     format!("vm-{number}").parse().unwrap()
 }
 
+/// A tenant has one currency: nothing in another is assigned, capped or taken off.
+#[test]
+fn what_is_in_another_currency_is_refused() {
+    use crate::catalog::{Catalog, Coupon, CouponDuration, CouponTerms, Discount};
+    use crate::decide::catalog::Offers;
+    let script = tenant();
+    let aud = Money::parse("5", "AUD".parse().unwrap()).unwrap();
+    let coupon = |code: &str, amount| {
+        let (discount, duration) = (Discount::Fixed(amount), CouponDuration::Once);
+        let terms = CouponTerms { name: "Five off".parse().unwrap(), discount, duration };
+        Coupon { code: code.parse().unwrap(), terms }
+    };
+    let coupons = vec![coupon("FOREIGN", aud), coupon("OURS", usd(500))];
+    let mut shop = Script::<Offers>::new();
+    let coupons = Catalog { coupons, ..Catalog::default() };
+    shop.take(shop.state.publish(&coupons, shop.at));
+    let refused = |answer: Result<Vec<event::Event>, profile::ProfileRefusal>| {
+        let refusal = answer.unwrap_err();
+        assert_eq!(refusal.code(), "currency_mismatch", "{refusal}");
+        assert_eq!(refusal.kind(), RefusalKind::Unprocessable);
+    };
+    refused(script.state.assign_plan(&offers(), &"studio".parse().unwrap()));
+    refused(script.state.set_cost_cap(Some(aud)));
+    refused(script.state.apply_coupon(&shop.state, &"FOREIGN".parse().unwrap()));
+    assert_eq!(script.state.assign_plan(&offers(), &"free".parse().unwrap()).unwrap().len(), 1);
+    assert_eq!(script.state.set_cost_cap(Some(usd(500))).unwrap().len(), 1);
+    let ours = script.state.apply_coupon(&shop.state, &"OURS".parse().unwrap());
+    assert_eq!(ours.unwrap().len(), 1);
+}
+
 /// Each defect of a purchase, worst first: with all of them the first is the answer, and each that
 /// is mended uncovers the next.
 #[test]

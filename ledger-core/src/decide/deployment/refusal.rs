@@ -2,7 +2,7 @@
 
 use crate::decide::{Refusal, RefusalKind};
 use crate::event::deployment::State;
-use crate::id::{AddonCode, AttachmentId, PlanCode};
+use crate::id::{AddonCode, AttachmentId, PlanCode, ResourceKind};
 use crate::money::Currency;
 use crate::time::Timestamp;
 
@@ -72,6 +72,16 @@ pub enum DeploymentRefusal {
         /// The addon.
         addon: AddonCode,
     },
+    /// The plan has no item of the addon's kind, so it would be paid for nothing.
+    #[error("{addon} adds {kind}, which {plan} does not have")]
+    AddonUseless {
+        /// The addon.
+        addon: AddonCode,
+        /// What it adds.
+        kind: ResourceKind,
+        /// The plan.
+        plan: PlanCode,
+    },
     /// Sold in another currency than the tenant's.
     #[error("{found} where the tenant is billed in {expected}")]
     CurrencyMismatch {
@@ -97,6 +107,7 @@ impl Refusal for DeploymentRefusal {
             Self::NotSubscribed => "not_subscribed",
             Self::PlanUnknown { .. } => "plan_unknown",
             Self::AddonUnknown { .. } => "addon_unknown",
+            Self::AddonUseless { .. } => "addon_useless",
             Self::CurrencyMismatch { .. } => "currency_mismatch",
         }
     }
@@ -115,6 +126,7 @@ impl Refusal for DeploymentRefusal {
             Self::TrialNotOffered
             | Self::TrialOver { .. }
             | Self::IllegalTransition { .. }
+            | Self::AddonUseless { .. }
             | Self::CurrencyMismatch { .. } => RefusalKind::Unprocessable,
         }
     }

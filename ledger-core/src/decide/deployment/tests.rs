@@ -295,11 +295,46 @@ fn what_is_sold_in_another_currency_is_refused() {
         code(script.state.subscribe(&offers(), &"gone".parse().unwrap(), usd)),
         "plan_unknown"
     );
+    script.take(script.state.subscribe(&offers(), &"studio".parse().unwrap(), aud()));
+    let (attachment, storage) = ("att-1".parse().unwrap(), "storage_50gb".parse().unwrap());
+    let foreign = script.state.attach_addon(&offers(), &attachment, &storage, usd);
+    assert_eq!(code(foreign), "currency_mismatch");
     script.take(script.state.transition(State::Cancelled, OPERATOR, None));
     assert_eq!(
         code(script.state.subscribe(&offers(), &"studio".parse().unwrap(), aud())),
         "deployment_over"
     );
+}
+
+/// An addon raises an allowance. Where the plan has none of its kind it would be paid for nothing.
+#[test]
+fn an_addon_of_a_kind_that_the_plan_does_not_sell_is_refused() {
+    let mut script = deployment(Beginning::Active);
+    let mut shop = catalog();
+    let mut tokens = shop.addons[0].clone();
+    (tokens.code, tokens.kind) = ("llm_1m".parse().unwrap(), "llm_tokens".parse().unwrap());
+    let mut bare = shop.plans[0].clone();
+    (bare.plan, bare.items) = ("bare".parse().unwrap(), Vec::new());
+    shop.addons.push(tokens);
+    shop.plans.push(bare);
+    let mut script_of_shop = Script::<Offers>::new();
+    script_of_shop.take(script_of_shop.state.publish(&shop, script_of_shop.at));
+    let offers = script_of_shop.state;
+    let (studio, bare) = ("studio".parse().unwrap(), "bare".parse().unwrap());
+    script.take(script.state.subscribe(&offers, &studio, aud()));
+    let attach = |script: &Script<Deployment>, code: &str| {
+        let (attachment, addon) = (code.parse().unwrap(), code.parse().unwrap());
+        script.state.attach_addon(&offers, &attachment, &addon, aud())
+    };
+    let refusal = attach(&script, "llm_1m").unwrap_err();
+    assert_eq!((refusal.code(), refusal.kind()), ("addon_useless", RefusalKind::Unprocessable));
+    assert_eq!(refusal.to_string(), "llm_1m adds llm_tokens, which studio does not have");
+    assert_eq!(script.take(attach(&script, "storage_50gb")), 1);
+    // Nor does a plan change leave one behind that gives nothing.
+    let refusal = script.state.subscribe(&offers, &bare, aud()).unwrap_err();
+    assert_eq!(refusal.to_string(), "storage_50gb adds spaces_gb_month, which bare does not have");
+    script.take(script.state.detach_addon(&"storage_50gb".parse().unwrap()));
+    assert_eq!(script.take(script.state.subscribe(&offers, &bare, aud())), 1);
 }
 
 #[test]
