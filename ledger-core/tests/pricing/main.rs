@@ -7,11 +7,13 @@ mod model;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ledger_core::catalog::{Addon, Aggregation};
+use ledger_core::catalog::{Addon, Aggregation, Charge};
+use ledger_core::event::invoice::LineKind;
 use ledger_core::id::DeploymentSlug;
 use ledger_core::money::{Currency, Exact, Money, Quantity, Ratio, Rounding, UnitPrice};
 use ledger_core::price::{
-    Attached, Bound, Charged, Deployment, Facts, Priced, Sources, Usage, price, quote,
+    Attached, Bound, Charged, Deployment, Facts, Prepaid, PrepaidFor, Priced, Sources, Usage,
+    price, quote,
 };
 use ledger_core::testing;
 use model::{Told, big, model};
@@ -94,9 +96,17 @@ proptest! {
             quantity: quantity.into(), category: None, resource: None, known: None,
             from: Sources::NONE,
         }));
+        if let Charge::Term { amount, .. } = plan.charge {
+            let what = PrepaidFor::Term(plan.name.clone());
+            let (quantity, from) = (Quantity::whole(1), Sources::NONE);
+            facts.prepaid.push(Prepaid { what, quantity, amount, from });
+        }
         let billed = price(&facts).unwrap();
-        let quoted_lines = [told(&quoted.recurring), told(&quoted.overage)].concat();
-        prop_assert_eq!(quoted_lines, told(&billed.lines));
+        let mut lines = told(&billed.lines);
+        let recurs =
+            |it: &Told| matches!(it.0, LineKind::PlanBase | LineKind::Addon | LineKind::Term);
+        lines.sort_by_key(|it| !recurs(it));
+        prop_assert_eq!([told(&quoted.recurring), told(&quoted.overage)].concat(), lines);
         prop_assert_eq!(quoted.all_in_monthly, billed.total);
     }
 }
