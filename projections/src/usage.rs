@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use ledger_core::catalog::canonical_kind;
 use ledger_core::event::Event;
 use ledger_core::event::usage;
 use ledger_core::fold::FoldError;
@@ -101,7 +102,9 @@ pub fn total<'a>(
 ) -> Result<BTreeMap<Meter, Metered>, ExactError> {
     let mut total: BTreeMap<Meter, Metered> = BTreeMap::new();
     for it in rows.into_iter().flat_map(|row| &row.standing) {
-        let metered = total.entry(it.meter.clone()).or_insert_with(|| Metered {
+        // Two names of one kind are one meter.
+        let meter = Meter { kind: canonical_kind(&it.meter.kind), ..it.meter.clone() };
+        let metered = total.entry(meter).or_insert_with(|| Metered {
             quantity: Exact::ZERO,
             records: 0,
             last_at: it.at,
