@@ -20,6 +20,7 @@ use ledger_core::time::Timestamp;
 
 use crate::auth::{self, Scope};
 use crate::error::ApiError;
+use crate::free::FreeOfDocuments;
 use crate::settings::Settings;
 use crate::views::Views;
 
@@ -43,6 +44,7 @@ pub(crate) struct App {
     pub(crate) key: auth::Key,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
+    pub(crate) free: FreeOfDocuments,
     states: Mutex<BTreeMap<Stream, Kept>>,
 }
 
@@ -118,7 +120,8 @@ impl App {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
-        Self { log, views, key, clock, settings, states: Mutex::new(BTreeMap::new()) }
+        let (free, states) = (FreeOfDocuments::default(), Mutex::default());
+        Self { log, views, key, clock, settings, free, states }
     }
 
     /// The server's time.

@@ -22,6 +22,7 @@ mod cloudevents;
 mod config;
 mod documents;
 mod error;
+mod free;
 mod prover;
 mod routes;
 mod secret;

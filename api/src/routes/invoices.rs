@@ -20,6 +20,7 @@ use super::{Caller, Query, Shared, answer, blocking, done, parse_part};
 use crate::app::{App, Done};
 use crate::body::JsonBody;
 use crate::error::ApiError;
+use crate::free::Free;
 
 /// Which period is rolled up, and how.
 #[derive(Debug, Deserialize)]
@@ -146,9 +147,12 @@ fn previewed(
         Ok(None) => ("internal", None, None),
         Ok(Some(it)) => {
             let Preview { composed, last_month, difference } = &it;
+            let free = Free::of(&composed.unpriced, &composed.capped)?;
             let preview = json!({
                 "lines": composed.lines.iter().map(|it| &it.line).collect::<Vec<_>>(),
                 "adjusted": composed.adjusted,
+                "unpriced": free.unpriced,
+                "capped": free.capped,
                 "subtotal": composed.totals.net,
                 "tax": composed.totals.tax,
                 "total": composed.totals.gross,
@@ -236,7 +240,10 @@ pub(crate) async fn show(
     let number: InvoiceNumber = parse_part(&number)?;
     blocking(move || {
         let found = app.views.invoice(&scope, &number)?;
-        Ok(answer(body_of(&found.tenant, &found.issued, app.now().day()), found.position))
+        let Free { unpriced, capped } = app.free_of(&found)?;
+        let mut body = body_of(&found.tenant, &found.issued, app.now().day());
+        (body["unpriced"], body["capped"]) = (json!(unpriced), json!(capped));
+        Ok(answer(body, found.position))
     })
     .await
 }

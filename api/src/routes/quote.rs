@@ -6,14 +6,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use ledger_core::billing::CatalogFold;
-use ledger_core::catalog::canonical_kind;
 use ledger_core::cause::in_one_line;
 use ledger_core::decide::RefusalKind;
 use ledger_core::decide::catalog::Offers;
 use ledger_core::id::{AddonCode, PlanCode, ResourceKind};
 use ledger_core::log::{EventLog, Record};
 use ledger_core::money::{Currency, Quantity};
-use ledger_core::price::{Priced, Quote, QuoteError, QuotedResource, quote, quote_resources};
+use ledger_core::price::{
+    PriceError, Priced, Quote, QuoteError, QuotedResource, quote, quote_resources,
+};
 use ledger_core::stream::Stream;
 use ledger_core::time::Day;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ use super::{Caller, Shared, answer, blocking};
 use crate::app::State as Fold;
 use crate::body::JsonBody;
 use crate::error::ApiError;
+use crate::free::{Free, FreeUsage};
 
 impl Fold for CatalogFold {
     fn take(self, record: &Record) -> Result<Self, ApiError> {
@@ -65,7 +67,13 @@ fn refused(code: &'static str, kind: RefusalKind, detail: String) -> ApiError {
 }
 
 fn failed(error: &QuoteError) -> ApiError {
-    refused("not_priced", RefusalKind::Unprocessable, in_one_line(error))
+    let code = match error {
+        QuoteError::Price(PriceError::ForeignCurrency { .. }) => "currency_mismatch",
+        QuoteError::AddonUseless { .. } => "addon_useless",
+        QuoteError::Price(PriceError::Number(_) | PriceError::Unit { .. })
+        | QuoteError::NegativeUsage { .. } => "not_priced",
+    };
+    refused(code, RefusalKind::Unprocessable, in_one_line(error))
 }
 
 /// `POST /quote`
@@ -94,12 +102,8 @@ pub(crate) async fn create(
                     })?;
                     addons.push(addon.clone());
                 }
-                let projected = body
-                    .projected_usage
-                    .iter()
-                    .map(|(kind, quantity)| (canonical_kind(kind), *quantity))
-                    .collect();
-                quote(&Arc::new(offer.plan.clone()), &addons, &projected, starts_on, &prices)
+                let plan = Arc::new(offer.plan.clone());
+                quote(&plan, &addons, &body.projected_usage, starts_on, &prices)
             }
             (None, false) => {
                 let currency = body
@@ -108,19 +112,19 @@ pub(crate) async fn create(
                 let resources: Vec<QuotedResource> = body
                     .resources
                     .iter()
-                    .map(|it| QuotedResource { kind: canonical_kind(&it.kind), count: it.count })
+                    .map(|it| QuotedResource { kind: it.kind.clone(), count: it.count })
                     .collect();
                 quote_resources(&resources, currency, starts_on, &prices)
             }
             _ => return Err(ApiError::field("/plan_code", "give a plan_code, or resources")),
         };
         let quoted = quoted.map_err(|error| failed(&error))?;
-        Ok(answer(body_of(&quoted), app.log.head()))
+        Ok(answer(body_of(&quoted)?, app.log.head()))
     })
     .await
 }
 
-fn body_of(quoted: &Quote) -> Value {
+fn body_of(quoted: &Quote) -> Result<Value, ApiError> {
     let lines = |lines: &[Priced]| -> Vec<Value> {
         lines
             .iter()
@@ -139,12 +143,9 @@ fn body_of(quoted: &Quote) -> Value {
             })
             .collect()
     };
-    let unpriced: Vec<Value> = quoted
-        .unpriced
-        .iter()
-        .map(|it| json!({"resource_kind": it.kind, "quantity": it.quantity}))
-        .collect();
-    json!({
+    let free = Free::of(&quoted.unpriced, &quoted.capped)?;
+    let free_of = |some: &[FreeUsage]| some.iter().map(FreeUsage::quoted).collect::<Vec<_>>();
+    Ok(json!({
         "recurring": lines(&quoted.recurring),
         "recurring_monthly": quoted.recurring_monthly,
         "first_invoice": lines(&quoted.first_invoice),
@@ -152,6 +153,7 @@ fn body_of(quoted: &Quote) -> Value {
         "overage": lines(&quoted.overage),
         "overage_monthly": quoted.overage_monthly,
         "all_in_monthly": quoted.all_in_monthly,
-        "unpriced": unpriced,
-    })
+        "unpriced": free_of(&free.unpriced),
+        "capped": free_of(&free.capped),
+    }))
 }
