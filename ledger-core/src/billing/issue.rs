@@ -336,7 +336,7 @@ fn take_note_number(
         false => (DocumentKind::DebitNote, Terms::DEBIT_NOTE_PREFIX),
     };
     let number = notes.next_number(prefix).map_err(IssueError::Number)?;
-    expect_room(errand, &number, &composed)?;
+    expect_room(errand, &number, composed)?;
     let (tenant, period) = (invoice.tenant().clone(), invoice.period());
     let taken = NumberTaken { number, document, tenant, period, purpose };
     Ok(append::take(errand, notes, "note-number", taken))
