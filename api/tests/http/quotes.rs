@@ -78,7 +78,10 @@ fn what_is_free_is_shown_wherever_a_price_is() {
     let projected = json!({"droplet_hours": "412.5", "gpu_hours": "3"});
     let body = json!({"plan_code": "capped", "projected_usage": projected});
     let quoted = quote(&server, &body).good();
-    let free = |quantity: &str, kind: &str, deployment: Value| json!([{"resource_kind": kind, "quantity": quantity, "deployment": deployment}]);
+    let free = |quantity: &str, kind: &str| {
+        let usage = json!({"resource_kind": kind, "quantity": quantity, "deployment": "shop"});
+        json!([usage])
+    };
     assert_eq!(quoted["overage_monthly"]["amount"], "1.00");
     assert_eq!(quoted["capped"], json!([{"resource_kind": "droplet_hours", "quantity": "312.5"}]));
     assert_eq!(quoted["unpriced"], json!([{"resource_kind": "gpu_hours", "quantity": "3"}]));
@@ -94,15 +97,15 @@ fn what_is_free_is_shown_wherever_a_price_is() {
     let rollup = "/api/v1/invoices/rollup?period=2026-04&tenant=acme";
     let preview = server.operator(Request::new("POST", format!("{rollup}&dry_run=true"))).good();
     let preview = &preview["data"][0]["preview"];
-    assert_eq!(preview["capped"], free("312.5", "droplet_hours", json!("shop")), "{preview}");
-    assert_eq!(preview["unpriced"], free("3", "gpu_hours", json!("shop")), "{preview}");
+    assert_eq!(preview["capped"], free("312.5", "droplet_hours"), "{preview}");
+    assert_eq!(preview["unpriced"], free("3", "gpu_hours"), "{preview}");
     server.operator(Request::new("POST", rollup)).good();
     let head = server.operator(Request::get("/api/v1/tenants/acme")).position();
     let show = Request::get("/api/v1/invoices/INV-000001").header("ledger-wait-for", head);
     for _ in 0..2 {
         let invoice = server.tenant("acme", show.clone()).good();
-        assert_eq!(invoice["capped"], free("312.5", "droplet_hours", json!("shop")), "{invoice}");
-        assert_eq!(invoice["unpriced"], free("3", "gpu_hours", json!("shop")), "{invoice}");
+        assert_eq!(invoice["capped"], free("312.5", "droplet_hours"), "{invoice}");
+        assert_eq!(invoice["unpriced"], free("3", "gpu_hours"), "{invoice}");
         // What came later is no part of what was issued.
         used(&server, "3", "gpu_hours", "4");
     }

@@ -259,8 +259,8 @@ fn other_types_yield_what_their_products_are_mapped_to() {
     assert_eq!(kinds(&ledger), expected(&["droplet_hours"]));
 }
 
-/// A droplet is a machine, and machines are on no ladder, whoever measured their hours. A gauge says
-/// no category, so it has the ladder's own.
+/// A droplet is a machine, and machines are on no ladder, whoever measured their hours. A gauge
+/// says no category, so it has the ladder's own.
 #[test]
 fn metered_hours_of_a_machine_are_on_no_ladder() {
     let mut ledger = studio(3);
