@@ -22,9 +22,9 @@ use crate::error::ApiError;
 /// Steps of one errand; each takes the process one event further, so a handful always does.
 const STEPS_MAX: usize = 64;
 /// How long start-up waits for its views.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_OF_A_START: Duration = Duration::from_secs(60);
 /// How long whoever asks waits for them.
-const PATIENCE_OF_ASKERS: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl App {
     fn read_whole(&self, stream: &Stream) -> Result<Records, ReadError> {
@@ -59,18 +59,13 @@ impl App {
         heads.map_err(|error| ApiError::internal(&error))
     }
 
-    /// What a tenant's period rests on, as of a position. What it runs is known by a view, so it
-    /// waits for that, and says nothing of what it does not know yet.
+    /// What a tenant's period rests on, as of a position.
     pub(crate) fn basis(
         &self,
         tenant: &TenantId,
         period: BillingPeriod,
         up_to: Position,
     ) -> Result<Basis, ApiError> {
-        if !self.views.wait_for(up_to, PATIENCE_OF_ASKERS) {
-            let detail = format!("the views have not come to position {up_to} yet");
-            return Err(ApiError::Unavailable { code: "behind", detail, retry_after_s: 1 });
-        }
         let slugs = self.slugs_of(tenant, up_to)?;
         let basis = Basis::gather(tenant, period, slugs, up_to, |it| self.read_whole(it));
         basis.map_err(|error| ApiError::internal(&error))
@@ -155,6 +150,7 @@ impl App {
             if !may_be_unfinished(&registers, &invoice) {
                 continue;
             }
+            self.views_at(position, PATIENCE_OF_A_START)?;
             let slugs = self.slugs_of(&tenant, position)?;
             if let Err(error) = self.run_errand(&terms, (&tenant, period), &slugs, Ask::Finish)? {
                 let why = in_one_line(&error);
@@ -164,15 +160,24 @@ impl App {
         Ok(())
     }
 
-    /// A tenant's deployments, at least those of a position.
+    /// A tenant's deployments, at least those of a position. A view knows them: a document that
+    /// could lack one is not made.
     pub(crate) fn slugs_of(
         &self,
         tenant: &TenantId,
         up_to: Position,
     ) -> Result<Vec<DeploymentSlug>, ApiError> {
-        let scope = self.everything();
-        self.views.wait_for(up_to, PATIENCE);
-        let (mut tenants, _) = self.views.tenants(&scope)?;
+        self.views_at(up_to, PATIENCE)?;
+        let (mut tenants, _) = self.views.tenants(&self.everything())?;
         Ok(tenants.remove(tenant).unwrap_or_default())
+    }
+
+    /// Waits until the views know a position; behind it they are asked nothing.
+    pub(crate) fn views_at(&self, position: Position, patience: Duration) -> Result<(), ApiError> {
+        if self.views.wait_for(position, patience) {
+            return Ok(());
+        }
+        let detail = format!("the views have not come to position {position} yet");
+        Err(ApiError::Unavailable { code: "behind", detail, retry_after_s: 1 })
     }
 }

@@ -128,12 +128,7 @@ async fn wait_for_views(
         // Nobody waits here, or learns how far the log is, without being known.
         Principal::of(request.headers(), &app.key, app.now())?;
         let waiting = Arc::clone(&app);
-        let is_there =
-            blocking(move || Ok(waiting.views.wait_for(Position::new(wanted), PATIENCE)));
-        if !is_there.await? {
-            let detail = format!("the views have not come to position {wanted} yet");
-            return Err(ApiError::Unavailable { code: "behind", detail, retry_after_s: 1 });
-        }
+        blocking(move || waiting.views_at(Position::new(wanted), PATIENCE)).await?;
     }
     Ok(next.run(request).await)
 }

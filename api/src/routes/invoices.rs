@@ -68,10 +68,7 @@ pub(crate) async fn rollup(
     blocking(move || {
         // The list of deployments comes from a view; it must not be older than what it is for.
         let head = app.log.head();
-        if !app.views.wait_for(head, super::PATIENCE) {
-            let detail = "the views have not caught up yet".to_owned();
-            return Err(ApiError::Unavailable { code: "behind", detail, retry_after_s: 1 });
-        }
+        app.views_at(head, super::PATIENCE)?;
         let (tenants, _) = app.views.tenants(&scope)?;
         let terms = app.terms(caller.principal.actor());
         let given = parameters.reason.clone();
@@ -335,7 +332,7 @@ fn changed(
 ) -> Result<Response, ApiError> {
     let scope = caller.principal.operate()?;
     caller.refuse_if_match()?;
-    app.views.wait_for(app.log.head(), super::PATIENCE);
+    app.views_at(app.log.head(), super::PATIENCE)?;
     let found = app.views.invoice(&scope, number)?;
     let slugs = app.slugs_of(&found.tenant, app.log.head())?;
     let terms = app.terms(caller.principal.actor());

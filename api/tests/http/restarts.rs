@@ -1,7 +1,13 @@
 //! However a server ends, the next one gives the same answers: the log is all there is to know.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use ledger_core::event::{Event, invoice};
+use ledger_core::log::embedded::{EmbeddedLog, Options};
+use ledger_core::log::storage::FileSystem;
+use ledger_core::log::{EventLog as _, Expected, NewEvent};
+use ledger_core::testing::log::append;
 use serde_json::{Value, json};
 
 use crate::april;
@@ -84,6 +90,48 @@ fn nothing_that_was_acknowledged_is_lost() {
     let server = Server::start(data);
     assert_eq!(answers(&server, last), before, "with its views made again");
     assert_eq!(april::rollup(&server, "")["data"][0]["number"], "INV-000001");
+}
+
+/// Puts the voiding of a document that never was into the log, past every decision.
+fn poison(data: &Path) {
+    let storage = FileSystem::create(&data.join("ledger")).unwrap();
+    let log = EmbeddedLog::open(Arc::new(storage), Options::default()).unwrap();
+    let voided = invoice::Voided {
+        number: "INV-000099".parse().unwrap(),
+        reason: "it never was".parse().unwrap(),
+        is_replaced: false,
+    };
+    let event = NewEvent {
+        event: Event::from(voided),
+        occurred_at: "2026-05-01T00:00:00Z".parse().unwrap(),
+        key: None,
+        fingerprint: None,
+    };
+    let stream = "invoice-bob.2026-04".parse().unwrap();
+    log.append(append(stream, Expected::Any, vec![event])).wait().unwrap();
+    log.close().unwrap();
+}
+
+#[test]
+fn no_document_is_made_from_a_view_that_has_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    let server = Server::furnished(data);
+    april::happens(&server);
+    april::rollup(&server, "");
+    assert!(server.stop().success());
+    poison(data);
+    let server = Server::start(data);
+    // It serves, and what waits for the view that does not come on is told so.
+    assert_eq!(server.operator(Request::get("/api/v1/invoices/INV-000001")).status, 200);
+    let path = "/api/v1/invoices/INV-000001/void";
+    let void = Request::post(path, r#"{"reason": "wrong address"}"#).header("idempotency-key", "v");
+    server.operator(void).problem(503, "behind");
+    server.operator(Request::get("/api/v1/tenants/acme/spend")).problem(503, "behind");
+    let month = "/api/v1/invoices/rollup?period=2026-04";
+    let month = Request::new("POST", month).header("idempotency-key", "r");
+    server.operator(month).problem(503, "behind");
+    assert_eq!(server.operator(Request::get("/api/ready")).status, 503);
 }
 
 /// How a server ends that does not start, and what it says.
