@@ -239,9 +239,9 @@ pub(crate) async fn subscribe(
     blocking(move || {
         let scope = keys_of(&id.tenant);
         let command = caller.command(&app, "subscribe", scope, &(&id, &body), body.occurred_at)?;
-        let (_, currency) = by(&app, &caller, &id.tenant)?;
+        let (by, currency) = by(&app, &caller, &id.tenant)?;
         let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
-        change(&app, &id, &command, |it| it.subscribe(&offers, &body.plan_code, currency))
+        change(&app, &id, &command, |it| it.subscribe(by, &offers, &body.plan_code, currency))
     })
     .await
 }
@@ -269,7 +269,7 @@ pub(crate) async fn attach_addon(
         let scope = keys_of(&id.tenant);
         let command =
             caller.command(&app, "attach-addon", scope, &(&id, &body), body.occurred_at)?;
-        let (_, currency) = by(&app, &caller, &id.tenant)?;
+        let (by, currency) = by(&app, &caller, &id.tenant)?;
         let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
         let attachment = match &body.attachment {
             Some(attachment) => attachment.clone(),
@@ -280,7 +280,7 @@ pub(crate) async fn attach_addon(
             }
         };
         change(&app, &id, &command, |it| {
-            it.attach_addon(&offers, &attachment, &body.addon_code, currency)
+            it.attach_addon(by, &offers, &attachment, &body.addon_code, currency)
         })
     })
     .await

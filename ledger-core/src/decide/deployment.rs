@@ -261,8 +261,14 @@ impl Deployment {
 
     /// Subscribes to the active version of a plan, or moves to it where another is bound. Bound to
     /// it already: nothing.
-    pub fn subscribe(&self, offers: &Offers, plan: &PlanCode, currency: Currency) -> Answer {
-        self.open()?;
+    pub fn subscribe(
+        &self,
+        by: By,
+        offers: &Offers,
+        plan: &PlanCode,
+        currency: Currency,
+    ) -> Answer {
+        self.open_for(by)?;
         let unknown = || DeploymentRefusal::PlanUnknown { plan: plan.clone() };
         let offer = offers.plan(plan).ok_or_else(unknown)?;
         expect_currency(currency, offer.plan.currency())?;
@@ -285,12 +291,13 @@ impl Deployment {
     /// Attaches an addon at its price and quantity now. The same attachment again changes nothing.
     pub fn attach_addon(
         &self,
+        by: By,
         offers: &Offers,
         attachment: &AttachmentId,
         addon: &AddonCode,
         currency: Currency,
     ) -> Answer {
-        self.open()?;
+        self.open_for(by)?;
         if let Some(it) = self.attachments.get(attachment) {
             let attachment = attachment.clone();
             let is_same = it.addon.addon == *addon && it.is_attached;
@@ -377,6 +384,12 @@ impl Deployment {
         } else {
             nothing()
         }
+    }
+
+    /// It may be given more by whoever asks: it is open, and so is its owner's gate.
+    fn open_for(&self, by: By) -> Result<(), DeploymentRefusal> {
+        self.open()?;
+        if by.is_shut_out() { Err(DeploymentRefusal::TenantSuspended) } else { Ok(()) }
     }
 
     /// It exists and is not over.

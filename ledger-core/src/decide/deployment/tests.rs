@@ -165,6 +165,19 @@ fn whoever_is_shut_out_begins_nothing() {
     assert_eq!((refusal.code(), refusal.kind()), ("tenant_suspended", RefusalKind::Conflict));
     let operator = By { role: Role::Operator, ..SHUT_OUT };
     assert_eq!(state.create(&active, operator, at).unwrap().len(), 1);
+
+    let mut script = deployment(Beginning::Active);
+    let (studio, storage) = ("studio".parse().unwrap(), "storage_50gb".parse().unwrap());
+    let shut_out = script.state.subscribe(SHUT_OUT, &offers(), &studio, aud());
+    assert_eq!(shut_out.unwrap_err().code(), "tenant_suspended");
+    script.take(script.state.subscribe(operator, &offers(), &studio, aud()));
+    let attachment = "att-1".parse().unwrap();
+    let shut_out = script.state.attach_addon(SHUT_OUT, &offers(), &attachment, &storage, aud());
+    assert_eq!(shut_out.unwrap_err().code(), "tenant_suspended");
+    let attached = script.state.attach_addon(operator, &offers(), &attachment, &storage, aud());
+    assert_eq!(script.take(attached), 1);
+    // What costs less is open to it.
+    assert_eq!(script.take(script.state.detach_addon(&attachment)), 1);
 }
 
 #[test]
@@ -232,12 +245,12 @@ fn two_versions() -> Offers {
 fn a_new_version_reprices_nobody_until_they_move() {
     let mut script = deployment(Beginning::Active);
     let studio: PlanCode = "studio".parse().unwrap();
-    assert_eq!(script.take(script.state.subscribe(&offers(), &studio, aud())), 1);
-    assert_eq!(script.take(script.state.subscribe(&offers(), &studio, aud())), 0);
+    assert_eq!(script.take(script.state.subscribe(OPERATOR, &offers(), &studio, aud())), 1);
+    assert_eq!(script.take(script.state.subscribe(OPERATOR, &offers(), &studio, aud())), 0);
     let storage = "storage_50gb".parse().unwrap();
     let attachment: AttachmentId = "att-1".parse().unwrap();
     let attach = |script: &Script<Deployment>, offers: &Offers| {
-        script.state.attach_addon(offers, &attachment, &storage, aud())
+        script.state.attach_addon(OPERATOR, offers, &attachment, &storage, aud())
     };
     assert_eq!(script.take(attach(&script, &offers())), 1);
 
@@ -246,7 +259,7 @@ fn a_new_version_reprices_nobody_until_they_move() {
     assert_eq!(script.take(attach(&script, &dearer)), 0);
     assert_eq!(script.state.addons().next().unwrap().price.to_string(), "7.50 AUD");
     assert_eq!(script.state.subscription().unwrap().version, 1);
-    assert_eq!(script.take(script.state.subscribe(&dearer, &studio, aud())), 1);
+    assert_eq!(script.take(script.state.subscribe(OPERATOR, &dearer, &studio, aud())), 1);
     assert_eq!(script.state.subscription().unwrap().version, 2);
     assert_eq!(script.state.addons().count(), 1);
 }
@@ -255,10 +268,10 @@ fn a_new_version_reprices_nobody_until_they_move() {
 fn another_plan_while_it_is_paused_charges_nothing_until_it_is_resumed() {
     let mut script = deployment(Beginning::Active);
     let studio: PlanCode = "studio".parse().unwrap();
-    script.take(script.state.subscribe(&offers(), &studio, aud()));
+    script.take(script.state.subscribe(OPERATOR, &offers(), &studio, aud()));
     assert_eq!(script.take(script.state.pause_subscription(None)), 1);
     let offers = two_versions();
-    assert_eq!(script.take(script.state.subscribe(&offers, &studio, aud())), 1);
+    assert_eq!(script.take(script.state.subscribe(OPERATOR, &offers, &studio, aud())), 1);
     let paused = SubscriptionState::Paused;
     let found = script.state.subscription().unwrap();
     assert_eq!((found.version, found.state), (2, paused));
@@ -271,13 +284,13 @@ fn subscribing_again_goes_on_without_the_old_addons() {
     let mut script = deployment(Beginning::Active);
     let studio: PlanCode = "studio".parse().unwrap();
     let (attachment, storage) = ("att-1".parse().unwrap(), "storage_50gb".parse().unwrap());
-    script.take(script.state.subscribe(&offers(), &studio, aud()));
-    script.take(script.state.attach_addon(&offers(), &attachment, &storage, aud()));
+    script.take(script.state.subscribe(OPERATOR, &offers(), &studio, aud()));
+    script.take(script.state.attach_addon(OPERATOR, &offers(), &attachment, &storage, aud()));
     assert_eq!(script.take(script.state.cancel_subscription(None)), 1);
     assert_eq!(script.take(script.state.cancel_subscription(None)), 0);
     let refusal = script.state.pause_subscription(None).unwrap_err();
     assert_eq!((refusal.code(), refusal.kind()), ("not_subscribed", RefusalKind::Conflict));
-    assert_eq!(script.take(script.state.subscribe(&offers(), &studio, aud())), 1);
+    assert_eq!(script.take(script.state.subscribe(OPERATOR, &offers(), &studio, aud())), 1);
     assert_eq!(script.state.addons().count(), 0);
     assert_eq!(script.take(script.state.detach_addon(&attachment)), 0);
 }
@@ -288,20 +301,20 @@ fn what_is_sold_in_another_currency_is_refused() {
     let usd = "USD".parse().unwrap();
     let code = |answer: Answer| answer.unwrap_err().code();
     assert_eq!(
-        code(script.state.subscribe(&offers(), &"studio".parse().unwrap(), usd)),
+        code(script.state.subscribe(OPERATOR, &offers(), &"studio".parse().unwrap(), usd)),
         "currency_mismatch"
     );
     assert_eq!(
-        code(script.state.subscribe(&offers(), &"gone".parse().unwrap(), usd)),
+        code(script.state.subscribe(OPERATOR, &offers(), &"gone".parse().unwrap(), usd)),
         "plan_unknown"
     );
-    script.take(script.state.subscribe(&offers(), &"studio".parse().unwrap(), aud()));
+    script.take(script.state.subscribe(OPERATOR, &offers(), &"studio".parse().unwrap(), aud()));
     let (attachment, storage) = ("att-1".parse().unwrap(), "storage_50gb".parse().unwrap());
-    let foreign = script.state.attach_addon(&offers(), &attachment, &storage, usd);
+    let foreign = script.state.attach_addon(OPERATOR, &offers(), &attachment, &storage, usd);
     assert_eq!(code(foreign), "currency_mismatch");
     script.take(script.state.transition(State::Cancelled, OPERATOR, None));
     assert_eq!(
-        code(script.state.subscribe(&offers(), &"studio".parse().unwrap(), aud())),
+        code(script.state.subscribe(OPERATOR, &offers(), &"studio".parse().unwrap(), aud())),
         "deployment_over"
     );
 }
@@ -321,20 +334,20 @@ fn an_addon_of_a_kind_that_the_plan_does_not_sell_is_refused() {
     script_of_shop.take(script_of_shop.state.publish(&shop, script_of_shop.at));
     let offers = script_of_shop.state;
     let (studio, bare) = ("studio".parse().unwrap(), "bare".parse().unwrap());
-    script.take(script.state.subscribe(&offers, &studio, aud()));
+    script.take(script.state.subscribe(OPERATOR, &offers, &studio, aud()));
     let attach = |script: &Script<Deployment>, code: &str| {
         let (attachment, addon) = (code.parse().unwrap(), code.parse().unwrap());
-        script.state.attach_addon(&offers, &attachment, &addon, aud())
+        script.state.attach_addon(OPERATOR, &offers, &attachment, &addon, aud())
     };
     let refusal = attach(&script, "llm_1m").unwrap_err();
     assert_eq!((refusal.code(), refusal.kind()), ("addon_useless", RefusalKind::Unprocessable));
     assert_eq!(refusal.to_string(), "llm_1m adds llm_tokens, which studio does not have");
     assert_eq!(script.take(attach(&script, "storage_50gb")), 1);
     // Nor does a plan change leave one behind that gives nothing.
-    let refusal = script.state.subscribe(&offers, &bare, aud()).unwrap_err();
+    let refusal = script.state.subscribe(OPERATOR, &offers, &bare, aud()).unwrap_err();
     assert_eq!(refusal.to_string(), "storage_50gb adds spaces_gb_month, which bare does not have");
     script.take(script.state.detach_addon(&"storage_50gb".parse().unwrap()));
-    assert_eq!(script.take(script.state.subscribe(&offers, &bare, aud())), 1);
+    assert_eq!(script.take(script.state.subscribe(OPERATOR, &offers, &bare, aud())), 1);
 }
 
 #[test]
@@ -399,7 +412,7 @@ proptest! {
             let offers = if version == 0 { &old } else { &new };
             let state = &script.state;
             let answer = match wish {
-                0 | 1 => state.subscribe(offers, &studio, aud()),
+                0 | 1 => state.subscribe(OPERATOR, offers, &studio, aud()),
                 2 => state.pause_subscription(None),
                 3 => state.resume_subscription(None),
                 4 => state.cancel_subscription(None),
