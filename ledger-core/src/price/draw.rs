@@ -94,12 +94,12 @@ pub(super) fn by_run(
 
 /// What a line comes to before its rounding, to the last decimal kept.
 fn exact(priced: &Priced) -> Result<Exact, ExactError> {
-    priced.explain.of.first().map_or(Ok(Exact::ZERO), |it| it.shown(Exact::SCALE_MAX))
+    priced.explain.of.first().map_or(Ok(Exact::ZERO), Step::kept)
 }
 
 fn draw(facts: &Facts, kind: ResourceKind, parts: Vec<Step>) -> Result<Draw, PriceError> {
     let explain = Step::derive("drawn from credit", Rule::Sum, parts)?;
-    let amount = Money::new(explain.shown(Exact::SCALE_MAX)?, facts.currency);
+    let amount = Money::new(explain.kept()?, facts.currency);
     let used = facts.usage.iter().filter(|it| it.kind == kind && it.at <= facts.until);
     let used = used.map(|it| it.quantity).try_fold(Ratio::ZERO, Ratio::checked_add)?;
     Ok(Draw { kind, quantity: shown(used)?, amount, explain })

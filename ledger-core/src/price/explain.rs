@@ -191,4 +191,11 @@ impl Step {
     pub fn shown(&self, decimals: u8) -> Result<Exact, ExactError> {
         self.value.shown(decimals)
     }
+
+    /// The number where it has an exact decimal form, else to the last decimal that is kept: the
+    /// twentieth, or an earlier one where a large number leaves no room for it.
+    pub fn kept(&self) -> Result<Exact, ExactError> {
+        let mut kept = (0..=Exact::SCALE_MAX).rev().filter_map(|it| self.shown(it).ok());
+        kept.next().ok_or(ExactError::Overflow)
+    }
 }

@@ -54,6 +54,22 @@ fn a_share_of_an_hour_is_drawn_to_the_last_decimal_kept() {
     check_draws(&story, &[("vm_hour", "0.000278", "0.00000277777777777778")]);
 }
 
+/// Twenty decimals of it would be more than an exact number holds.
+#[test]
+fn a_large_amount_that_is_no_decimal_number_is_drawn_with_fewer_decimals() {
+    let mut story = quota_shop().used("2026-04-02", "vm_hour", "1");
+    story.facts.usage[0].quantity = Ratio::new(1_000_000_000_001, 7).unwrap();
+    check_draws(&story, &[("vm_hour", "142857142857.285714", "1428571428.5728571428571428571")]);
+    let amount = draws(&story.facts).unwrap()[0].amount;
+    story.facts.prepaid.push(Prepaid {
+        what: PrepaidFor::Usage("vm_hour".parse().unwrap()),
+        quantity: "142857142857.285714".parse().unwrap(),
+        amount,
+        from: Sources::NONE,
+    });
+    check(&story, &["usage 142857142857.285714 - 1428571428.57"], "1428571428.57");
+}
+
 #[test]
 fn the_draws_of_a_month_are_the_lines_of_its_invoice() {
     let story = quota_shop()
