@@ -20,7 +20,7 @@ const SLOTS_MAPPED: usize = 128 * 1024;
 /// A multimap from hash to place.
 #[derive(Debug, Default)]
 pub(crate) struct KeyTable {
-    /// A power of two of them, at most five eighths filled: fuller, what is absent takes many looks.
+    /// A power of two, at most five eighths filled: fuller, what is absent takes many looks.
     slots: Vec<u64>,
     filled: usize,
 }
