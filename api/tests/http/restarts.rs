@@ -94,7 +94,7 @@ fn nothing_that_was_acknowledged_is_lost() {
 
 /// Puts the voiding of a document that never was into the log, past every decision.
 fn poison(data: &Path) {
-    let storage = FileSystem::create(&data.join("ledger")).unwrap();
+    let storage = FileSystem::create(data.join("ledger")).unwrap();
     let log = EmbeddedLog::open(Arc::new(storage), Options::default()).unwrap();
     let voided = invoice::Voided {
         number: "INV-000099".parse().unwrap(),
