@@ -144,6 +144,48 @@ fn a_damaged_store_changes_no_row() {
     println!("figure: damaged stores of a view: {damaged}, none answered otherwise than the log");
 }
 
+/// What sled does not see, because it wrote it itself, is seen by the sums of the rows.
+#[test]
+fn what_another_wrote_into_a_store_changes_no_row() {
+    let (log_dir, whole) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let log = open_log(log_dir.path());
+    fill(&log, 0, 300);
+    let expected = replayed(&log);
+    assert_eq!(rows(whole.path(), &log), expected);
+    type Change = fn(&sled::Db, &[(sled::IVec, sled::IVec)]);
+    let changes: [(&str, Change); 4] = [
+        ("a byte of a row", |db, rows| {
+            let (key, value) = rows.first().unwrap();
+            let mut value = value.to_vec();
+            *value.get_mut(12).unwrap() ^= 1;
+            db.insert(key, value).unwrap();
+        }),
+        ("a row that is gone", |db, rows| {
+            db.remove(&rows.first().unwrap().0).unwrap();
+        }),
+        ("the row of another key", |db, rows| {
+            let [(key, _), (_, other), ..] = rows else { panic!("there are three tenants") };
+            db.insert(key, other).unwrap();
+        }),
+        ("a row more", |db, rows| {
+            let (key, value) = rows.first().unwrap();
+            db.insert([key.as_ref(), b"x"].concat(), value).unwrap();
+        }),
+    ];
+    for (what, change) in changes {
+        let views = tempfile::tempdir().unwrap();
+        copy(whole.path(), views.path());
+        let db = sled::open(views.path().join("usage.v1")).unwrap();
+        let of_tenants = |it: &(sled::IVec, sled::IVec)| it.0.starts_with(b"t");
+        let rows_there = db.iter().map(Result::unwrap).filter(of_tenants).collect::<Vec<_>>();
+        assert!(rows_there.len() > 2, "{rows_there:?}");
+        change(&db, &rows_there);
+        db.flush().unwrap();
+        drop(db);
+        assert_eq!(rows(views.path(), &log), expected, "{what}");
+    }
+}
+
 fn history() -> impl Strategy<Value = Vec<(u8, u8)>> {
     proptest::collection::vec((any::<u8>(), any::<u8>()), 0..600)
 }
