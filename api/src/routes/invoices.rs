@@ -332,9 +332,10 @@ fn changed(
 ) -> Result<Response, ApiError> {
     let scope = caller.principal.operate()?;
     caller.refuse_if_match()?;
-    app.views_at(app.log.head(), super::PATIENCE)?;
+    let head = app.log.head();
+    app.views_at(head, super::PATIENCE)?;
     let found = app.views.invoice(&scope, number)?;
-    let slugs = app.slugs_of(&found.tenant, app.log.head())?;
+    let slugs = app.slugs_of(&found.tenant, head)?;
     let terms = app.terms(caller.principal.actor());
     let of = (&found.tenant, found.period);
     let ended = app.run_errand(&terms, of, &slugs, ask)?.map_err(|error| {

@@ -181,8 +181,11 @@ pub(crate) async fn show(
 }
 
 /// What the month has cost by now, before tax: what its invoice would hold if it ended now.
-fn accrued(app: &App, tenant: &TenantId, head: Position) -> Result<Money, ApiError> {
-    let now = app.now();
+fn accrued(
+    app: &App,
+    tenant: &TenantId,
+    (head, now): (Position, Timestamp),
+) -> Result<Money, ApiError> {
     let slugs = app.slugs_of(tenant, head)?;
     let books = app.books(&app.heads(tenant, now.period())?, &slugs, head)?;
     let accrued = accrual(&books, now).map_err(|error| ApiError::internal(&error))?;
@@ -204,7 +207,7 @@ pub(crate) async fn spend(
         let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, head)?;
         let basis = app.basis(&tenant, now.period(), head)?;
         let mut spend = spend_body(&tenant, &account, &offers, &used_of(&basis, now)?, now)?;
-        spend["accrued"] = json!(accrued(&app, &tenant, head)?);
+        spend["accrued"] = json!(accrued(&app, &tenant, (head, now))?);
         Ok(answer(spend, head))
     })
     .await
