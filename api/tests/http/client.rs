@@ -56,6 +56,10 @@ impl Request {
         self.header("authorization", format!("Bearer {token}"))
     }
 
+    pub(crate) fn has(&self, header: &str) -> bool {
+        self.headers.iter().any(|(name, _)| name == header)
+    }
+
     pub(crate) fn is_read(&self) -> bool {
         self.method == "GET"
     }

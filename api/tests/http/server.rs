@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -25,6 +26,9 @@ pub(crate) struct Server {
     process: Child,
     address: SocketAddr,
     operator: String,
+    /// The furthest position an answer named: what is read after it knows at least that much, as
+    /// with every client that wants to see what it wrote.
+    known: AtomicU64,
 }
 
 impl Server {
@@ -41,7 +45,7 @@ impl Server {
         let address = first.strip_prefix("counterfoil serves http://").unwrap();
         let address = address.strip_suffix("/api/v1").unwrap().parse().unwrap();
         let operator = lines.nth(1).expect("it prints a token").unwrap();
-        Self { data: data.to_owned(), process, address, operator }
+        Self { data: data.to_owned(), process, address, operator, known: AtomicU64::new(0) }
     }
 
     /// Starts with catalogs, a tenant `acme` in AUD with 10% GST, and `bob` in USD on the
@@ -79,17 +83,31 @@ impl Server {
     }
 
     pub(crate) fn send(&self, request: &Request) -> Answer {
-        request.send(self.address).unwrap()
+        let answer = request.send(self.address).unwrap();
+        if let Some(position) = answer.header("ledger-position").and_then(|it| it.parse().ok()) {
+            self.known.fetch_max(position, Ordering::Relaxed);
+        }
+        answer
     }
 
     /// Sends as the operator whose token was printed.
     pub(crate) fn operator(&self, request: Request) -> Answer {
-        self.send(&request.bearer(&self.operator))
+        self.send(&self.informed(request).bearer(&self.operator))
     }
 
     /// Sends as a tenant.
     pub(crate) fn tenant(&self, tenant: &str, request: Request) -> Answer {
-        self.send(&request.bearer(&self.token(&json!({"tenant_id": tenant}))))
+        let token = self.token(&json!({"tenant_id": tenant}));
+        self.send(&self.informed(request).bearer(&token))
+    }
+
+    /// A read that waits for what was written through this client, unless it says itself what for.
+    fn informed(&self, request: Request) -> Request {
+        let known = self.known.load(Ordering::Relaxed);
+        match request.is_read() && !request.has("ledger-wait-for") && known > 0 {
+            true => request.header("ledger-wait-for", known),
+            false => request,
+        }
     }
 
     /// A token with these claims beside a subject and an hour's life, signed with the server's own
