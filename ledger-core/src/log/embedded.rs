@@ -40,6 +40,7 @@ mod engine;
 mod frame;
 mod frame_reader;
 mod index;
+mod key_feed;
 mod key_table;
 mod layout;
 mod leaves;

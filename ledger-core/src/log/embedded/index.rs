@@ -10,7 +10,6 @@ use super::mapped::mapped;
 use super::open_error::OpenError;
 use super::raw::{NameKind, Names, RawRecord};
 use super::runs::{PageCache, RunKind, Runs, RunsError, RunsPlace, RunsWriter};
-use super::scan::key_hash;
 use super::sealed_segment::SealedSegment;
 use super::spelling::NameHash;
 
@@ -37,9 +36,11 @@ impl Entries {
 
     /// Adds what a record of the segment adds.
     pub(crate) fn add(&mut self, names: &Names, record: &RawRecord<'_>) {
-        if let Some(key) = key_hash(&self.hash, names, record) {
-            self.keys.push((key, record.position));
-        }
+        let Some(key) = &record.key else { return };
+        // Whoever reads rows has refused numbers without a name.
+        let Some(source) = names.text(NameKind::Source, key.source) else { return };
+        let hash = self.hash.key(source, key.is_uuid, key.id, key.index);
+        self.keys.push((hash, record.position));
     }
 
     /// Adds the segment's streams: they are all of its names.

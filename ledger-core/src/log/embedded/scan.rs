@@ -12,8 +12,8 @@ use crate::log::storage::{File, read_full_at};
 use super::frame::{
     FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, HeaderError, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
+use super::key_feed::KeyFeed;
 use super::layout::Identity;
-use super::raw::{NameKind, Names, RawRecord};
 use super::spelling::NameHash;
 use super::tail::{AbsorbError, Tail, TailFrame};
 
@@ -125,7 +125,10 @@ pub(crate) fn scan(
             scan.tail.write().reserve_keys(identity.events_likely());
             let mut reached =
                 Reached { sequence: scan.sequence, position: scan.position, end: scan.end };
-            scan.stopped = take_frames(&scan.tail, &mut window, identity, &mut reached, u64::MAX)?;
+            let mut keys = KeyFeed::helped(NameHash::new(identity.hash_key));
+            let upto = (&mut reached, u64::MAX);
+            scan.stopped = take_frames(&scan.tail, &mut window, identity, &mut keys, upto)?;
+            keys.finish(&scan.tail)?;
             Reached { sequence: scan.sequence, position: scan.position, end: scan.end } = reached;
         }
         Err(error) => scan.stopped = Some(format!("the segment header: {error}")),
@@ -156,13 +159,6 @@ fn check_header(
     if *header == expected { Ok(()) } else { Err(ScanError::Misplaced) }
 }
 
-/// The hash of a record's key.
-pub(crate) fn key_hash(hash: &NameHash, names: &Names, record: &RawRecord<'_>) -> Option<u64> {
-    let key = record.key.as_ref()?;
-    let source = names.text(NameKind::Source, key.source)?;
-    Some(hash.key(source, key.is_uuid, key.id, key.index))
-}
-
 /// How far a segment has been read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reached {
@@ -180,7 +176,8 @@ pub(crate) fn continue_tail(
     upto_sequence: u64,
 ) -> Result<Option<String>, ScanError> {
     let mut window = Window::new(&*tail.file, identity);
-    take_frames(tail, &mut window, identity, reached, upto_sequence)
+    let mut keys = KeyFeed::at_once(NameHash::new(identity.hash_key));
+    take_frames(tail, &mut window, identity, &mut keys, (reached, upto_sequence))
 }
 
 /// Whether the file begins with the header it should have, or with none at all.
@@ -201,10 +198,9 @@ fn take_frames(
     tail: &Tail,
     window: &mut Window<'_>,
     identity: &Identity,
-    reached: &mut Reached,
-    upto_sequence: u64,
+    keys: &mut KeyFeed,
+    (reached, upto_sequence): (&mut Reached, u64),
 ) -> Result<Option<String>, ScanError> {
-    let hash = NameHash::new(identity.hash_key);
     while reached.sequence < upto_sequence {
         let header = match FrameHeader::decode(window.get(reached.end, FRAME_HEADER_BYTES)?) {
             Ok(header) => header,
@@ -222,8 +218,9 @@ fn take_frames(
         }
         let frame = TailFrame::from_header(&header);
         tail.write()
-            .absorb(frame, payload, |names, record| key_hash(&hash, names, record))
+            .absorb(frame, payload, keys.pending())
             .map_err(|source| ScanError::Unfitting { offset: header.offset, source })?;
+        keys.frame_taken(tail);
         *reached = Reached {
             sequence: header.sequence,
             position: frame.end_position().saturating_sub(1),

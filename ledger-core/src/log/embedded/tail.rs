@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::log::storage::File;
 
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader};
+use super::key_feed::PendingKeys;
 use super::key_table::{KeyTable, PLACES_MAX};
 use super::raw::{Entry, NameError, NameKind, Names, RawRecord, RowBase, RowError, Rows};
 
@@ -208,6 +209,21 @@ impl TailIndex {
         self.keys.reserve(more);
     }
 
+    /// What keys that were read are put in by, and where.
+    pub(crate) fn names_and_keys(&mut self) -> (&Names, &mut KeyTable) {
+        (&self.names, &mut self.keys)
+    }
+
+    /// Lends the table of the keys.
+    pub(crate) fn take_keys(&mut self) -> KeyTable {
+        std::mem::take(&mut self.keys)
+    }
+
+    /// Gives it back.
+    pub(crate) fn set_keys(&mut self, keys: KeyTable) {
+        self.keys = keys;
+    }
+
     /// Takes the next event. `key_hash` is that of its key.
     pub(crate) fn push_event(
         &mut self,
@@ -251,30 +267,26 @@ impl TailIndex {
         self.end = offset;
     }
 
-    /// Takes a frame that was read, its names and events. The index is of no use after an error.
+    /// Takes a frame that was read, its names and events; their keys are left with `keys`. The
+    /// index is of no use after an error.
     pub(crate) fn absorb(
         &mut self,
         frame: TailFrame,
         payload: &[u8],
-        mut hash_key: impl FnMut(&Names, &RawRecord<'_>) -> Option<u64>,
+        keys: &mut PendingKeys,
     ) -> Result<(), AbsorbError> {
         let before = self.events;
-        // Each key goes to a place in memory of its own: those of a frame are fetched together.
-        let mut keys = Vec::new();
         for row in Rows::new(payload, frame.base()) {
             match row? {
                 Entry::Name(name) => self.names.define(&name)?,
                 Entry::Event(record) => {
                     check_names(&self.names, &record)?;
-                    let hash = hash_key(&self.names, &record);
-                    keys.extend(hash.map(|hash| (hash, self.events)));
+                    if let Some(key) = &record.key {
+                        keys.push(self.events, key);
+                    }
                     self.push_event(record.stream, record.revision, None)?;
                 }
             }
-        }
-        self.keys.fetch(keys.iter().map(|(hash, _)| *hash));
-        for (hash, ordinal) in keys {
-            self.keys.insert(hash, ordinal);
         }
         let held = self.events.saturating_sub(before);
         if held != frame.events {
