@@ -188,34 +188,29 @@ fn judge_within(prepared: &Prepared, judged: &mut [Judged]) {
     if prepared.events.len() < 2 {
         return;
     }
-    let mut places: Vec<(u64, usize)> = prepared
-        .events
-        .iter()
-        .enumerate()
-        .filter_map(|(place, event)| event.key.as_ref().map(|key| (key.hash, place)))
-        .collect();
-    places.sort_unstable();
-    for same in places.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1) {
-        for (later, (_, place)) in same.iter().enumerate().skip(1) {
-            let earlier = same.iter().take(later).map(|(_, earlier)| *earlier);
-            let first =
-                earlier.into_iter().find(|earlier| has_same_key(prepared, *earlier, *place));
-            let (Some(first), Some(verdict)) = (first, judged.get(*place)) else { continue };
-            if *verdict != Judged::New {
-                continue;
+    let mut before = KeyTable::default();
+    before.reserve(prepared.events.len());
+    let keyed = (0_u32..).zip(&prepared.events).zip(judged);
+    for ((place, event), verdict) in keyed {
+        let Some(key) = &event.key else { continue };
+        let first = {
+            let mut places = before.find(key.hash).filter_map(|it| usize::try_from(it).ok());
+            places.find(|it| has_same_key(prepared, *it, event))
+        };
+        match first {
+            None => before.insert(key.hash, place),
+            Some(_) if *verdict != Judged::New => (),
+            Some(first) if is_same_content(prepared, first, event) => {
+                *verdict = Judged::SameAs(first);
             }
-            let same = is_same_content(prepared, first, *place);
-            let conflict = Judged::Known(Outcome::Conflict { position: Position::ORIGIN });
-            if let Some(verdict) = judged.get_mut(*place) {
-                *verdict = if same { Judged::SameAs(first) } else { conflict };
-            }
+            Some(_) => *verdict = Judged::Known(Outcome::Conflict { position: Position::ORIGIN }),
         }
     }
 }
 
-fn has_same_key(prepared: &Prepared, one: usize, other: usize) -> bool {
-    let key = |place: usize| prepared.events.get(place).and_then(|event| event.key.as_ref());
-    match (key(one), key(other)) {
+fn has_same_key(prepared: &Prepared, one: usize, other: &PreparedEvent) -> bool {
+    let one = prepared.events.get(one).and_then(|event| event.key.as_ref());
+    match (one, &other.key) {
         (Some(one), Some(other)) => {
             prepared.source(one) == prepared.source(other)
                 && one.id() == other.id()
@@ -226,17 +221,15 @@ fn has_same_key(prepared: &Prepared, one: usize, other: usize) -> bool {
     }
 }
 
-fn is_same_content(prepared: &Prepared, one: usize, other: usize) -> bool {
-    match (prepared.events.get(one), prepared.events.get(other)) {
-        (Some(one), Some(other)) => match (&one.fingerprint, &other.fingerprint) {
-            (Some(one), Some(other)) => one == other,
-            (None, None) => {
-                one.wire == other.wire
-                    && one.occurred_at == other.occurred_at
-                    && prepared.body(one) == prepared.body(other)
-            }
-            (Some(_), None) | (None, Some(_)) => false,
-        },
-        _ => false,
+fn is_same_content(prepared: &Prepared, one: usize, other: &PreparedEvent) -> bool {
+    let Some(one) = prepared.events.get(one) else { return false };
+    match (&one.fingerprint, &other.fingerprint) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => {
+            one.wire == other.wire
+                && one.occurred_at == other.occurred_at
+                && prepared.body(one) == prepared.body(other)
+        }
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
