@@ -58,6 +58,11 @@ pub(crate) struct Config {
     /// Days from issue until an invoice is due.
     #[arg(long, env = "COUNTERFOIL_DUE_DAYS", default_value_t = 14)]
     pub(crate) due_days: u16,
+    /// The limit plan of new tenants: the first of these that has limits and is in the tenant's
+    /// currency, one each time it is given, or several with a comma between them. Where none is,
+    /// a tenant has no plan, and nothing is provisioned for it.
+    #[arg(long, env = "COUNTERFOIL_DEFAULT_PLAN", value_delimiter = ',', value_name = "CODE")]
+    pub(crate) default_plan: Vec<String>,
 }
 
 /// See [`HighWater`].

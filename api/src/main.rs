@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Parser;
 use ledger_core::cause::in_one_line;
 use ledger_core::event::account::Party;
-use ledger_core::id::{Actor, Label, Role};
+use ledger_core::id::{Actor, Label, PlanCode, Role};
 use ledger_core::log::embedded::{EmbeddedLog, OpenError, Options, SystemClock};
 use ledger_core::log::keeper::KeeperError;
 use ledger_core::log::storage::{DirectoryError, FileSystem, Storage};
@@ -201,6 +201,11 @@ fn settings_of(config: &Config) -> Result<Settings, ServerError> {
         line.map_err(|error| setting("--issuer-address", "a line of an address", &error))
     });
     let address = lines.collect::<Result<Vec<_>, _>>()?;
+    let plans = config.default_plan.iter().map(|it| {
+        let code = it.trim().parse::<PlanCode>();
+        code.map_err(|error| setting("--default-plan", "a plan code", &error))
+    });
+    let default_plans = plans.collect::<Result<Vec<_>, _>>()?;
     Ok(Settings {
         issuer: config
             .issuer
@@ -216,6 +221,7 @@ fn settings_of(config: &Config) -> Result<Settings, ServerError> {
         },
         invoice_prefix: config.invoice_prefix.clone(),
         due_days: config.due_days,
+        default_plans,
     })
 }
 

@@ -101,9 +101,11 @@ pub(crate) async fn create(
             settlement: body.settlement,
             internal: body.internal,
         };
+        let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
         let stream = Stream::Account(body.id.clone());
         let made = app.run::<Account>(&stream, &command, |account| {
-            account.register(&registered).map_err(|it| ApiError::refused(&it, Map::new()))
+            let decided = account.register(&registered, &offers, &app.settings.default_plans);
+            decided.map_err(|it| ApiError::refused(&it, Map::new()))
         })?;
         Ok(done(StatusCode::CREATED, body_of(&app, &body.id, made.position)?, &made))
     })

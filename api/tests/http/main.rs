@@ -6,6 +6,7 @@
 
 mod april;
 mod client;
+mod defaults;
 mod documents;
 mod events;
 mod metering;

@@ -158,6 +158,9 @@ fn a_server_that_does_not_start_says_why() {
     let (code, said) = refused(data, &["--issuer-address", "1 Example Street;;Sydney"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("--issuer-address"), "{said}");
+    let (code, said) = refused(data, &["--default-plan", "free,no plan"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("--default-plan"), "{said}");
     let (code, said) = refused(data, &["--jwt-algorithm", "HS512"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("at least 64 bytes"), "{said}");

@@ -65,6 +65,7 @@ proptest! {
         used in proptest::collection::vec(any::<(id::ResourceKind, Money)>(), 0..3),
         by in prop_oneof![Just(id::Role::Operator), Just(id::Role::Tenant)],
     ) {
+        let again = registered.clone();
         let account = reached::<Account>(registered.into(), events).state;
         let mut offers = Script::<Offers>::new();
         if let Ok(events) = offers.state.publish(&catalog, at) {
@@ -92,6 +93,9 @@ proptest! {
         answered(account.allocate_slot(&reservation, at));
         answered(account.release_slot(&reservation, at));
         answered(account.assign_plan(&offers, &plan));
+        let defaults = [plan.clone()];
+        answered(account.register(&again, &offers, &defaults));
+        answered(Account::default().register(&again, &offers, &defaults));
         answered(account.set_cost_cap(Some(money.1)));
         let mut items =
             wanted.into_iter().map(|(kind, count)| Wanted { kind, count }).collect::<Vec<_>>();

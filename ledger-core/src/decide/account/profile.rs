@@ -25,6 +25,12 @@ pub enum ProfileRefusal {
         /// How it pays.
         settlement: &'static str,
     },
+    /// New tenants are to be on a plan that the catalog does not have.
+    #[error("new tenants are to be on {plan}, and no plan is called so")]
+    DefaultPlanUnknown {
+        /// The plan.
+        plan: PlanCode,
+    },
     /// No such plan.
     #[error("no plan is called {plan}")]
     PlanUnknown {
@@ -58,6 +64,7 @@ impl Refusal for ProfileRefusal {
         match self {
             Self::TenantUnknown => "tenant_unknown",
             Self::TenantExists { .. } => "tenant_exists",
+            Self::DefaultPlanUnknown { .. } => "default_plan_unknown",
             Self::PlanUnknown { .. } => "plan_unknown",
             Self::CouponUnknown { .. } => "coupon_unknown",
             Self::CurrencyMismatch { .. } => "currency_mismatch",
@@ -71,7 +78,9 @@ impl Refusal for ProfileRefusal {
                 RefusalKind::NotFound
             }
             Self::TenantExists { .. } => RefusalKind::Conflict,
-            Self::CurrencyMismatch { .. } | Self::CapNegative { .. } => RefusalKind::Unprocessable,
+            Self::DefaultPlanUnknown { .. }
+            | Self::CurrencyMismatch { .. }
+            | Self::CapNegative { .. } => RefusalKind::Unprocessable,
         }
     }
 }
@@ -93,10 +102,20 @@ impl Account {
         }
     }
 
-    /// Begins a tenant. The same registration again changes nothing.
-    pub fn register(&self, command: &TenantRegistered) -> Answer {
+    /// Begins a tenant, on the first of the default plans that has limits and is in its currency;
+    /// where none is, on no plan. The same registration again changes nothing.
+    pub fn register(
+        &self,
+        command: &TenantRegistered,
+        offers: &Offers,
+        defaults: &[PlanCode],
+    ) -> Answer {
         match &self.registered {
-            None => one(command.clone()),
+            None => {
+                let plan = default_plan(offers, defaults, command.currency)?;
+                let assigned = plan.map(|plan| PlanAssigned { plan: plan.clone() }.into());
+                Ok(std::iter::once(command.clone().into()).chain(assigned).collect())
+            }
             Some(it) if it == command => nothing(),
             Some(it) => Err(ProfileRefusal::TenantExists {
                 currency: it.currency,
@@ -171,4 +190,22 @@ impl Account {
     pub(super) const fn code_of(error: &MoneyError) -> &'static str {
         credit::amount_code(error)
     }
+}
+
+/// Which of the default plans holds a new tenant. All of them are looked up, so that a mistake in
+/// any is seen with the first tenant of all.
+fn default_plan<'a>(
+    offers: &Offers,
+    defaults: &'a [PlanCode],
+    currency: Currency,
+) -> Result<Option<&'a PlanCode>, ProfileRefusal> {
+    let mut first = None;
+    for plan in defaults {
+        let unknown = || ProfileRefusal::DefaultPlanUnknown { plan: plan.clone() };
+        let offered = &offers.plan(plan).ok_or_else(unknown)?.plan;
+        if offered.limits.is_some() && offered.currency() == currency {
+            first = first.or(Some(plan));
+        }
+    }
+    Ok(first)
 }

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::profile::ProfileRefusal;
 use super::purchase::{Purchase, PurchaseRefusal};
 use super::slots::SlotRefusal;
 use super::*;
@@ -22,7 +23,7 @@ pub(super) fn usd(cents: i128) -> Money {
 
 pub(super) fn tenant() -> Script<Account> {
     let mut script = Script::<Account>::new();
-    script.take(script.state.register(&registration("USD")));
+    script.take(register(&script, &registration("USD")));
     script
 }
 
@@ -30,8 +31,15 @@ pub(super) fn tenant() -> Script<Account> {
 pub(super) fn invoiced() -> Script<Account> {
     let mut script = Script::<Account>::new();
     let settlement = Settlement::Invoiced;
-    script.take(script.state.register(&TenantRegistered { settlement, ..registration("USD") }));
+    script.take(register(&script, &TenantRegistered { settlement, ..registration("USD") }));
     script
+}
+
+fn register(
+    script: &Script<Account>,
+    command: &TenantRegistered,
+) -> Result<Vec<event::Event>, ProfileRefusal> {
+    script.state.register(command, &offers(), &[])
 }
 
 /// Usage of tokens that has cost so many cents.
@@ -100,7 +108,7 @@ fn what_is_in_another_currency_is_refused() {
     let mut shop = Script::<Offers>::new();
     let coupons = Catalog { coupons, ..Catalog::default() };
     shop.take(shop.state.publish(&coupons, shop.at));
-    let refused = |answer: Result<Vec<event::Event>, profile::ProfileRefusal>| {
+    let refused = |answer: Result<Vec<event::Event>, ProfileRefusal>| {
         let refusal = answer.unwrap_err();
         assert_eq!(refusal.code(), "currency_mismatch", "{refusal}");
         assert_eq!(refusal.kind(), RefusalKind::Unprocessable);
@@ -114,6 +122,40 @@ fn what_is_in_another_currency_is_refused() {
     assert_eq!(ours.unwrap().len(), 1);
 }
 
+/// A default plan holds a new tenant where it has limits in its currency, and no other plan ever.
+#[test]
+fn a_new_tenant_is_on_the_first_default_plan_that_fits() {
+    let codes = |it: &[&str]| it.iter().map(|it| it.parse().unwrap()).collect::<Vec<PlanCode>>();
+    let nobody = Account::default();
+    let plan_of = |currency: &str, defaults: &[&str]| {
+        let mut script = Script::<Account>::new();
+        let command = registration(currency);
+        let told = script.take(nobody.register(&command, &offers(), &codes(defaults)));
+        // What is recorded with it is that the tenant is on the plan, and nothing else.
+        let plan = script.state.plan().map(ToString::to_string);
+        assert_eq!(told, 1 + usize::from(plan.is_some()), "{defaults:?} of {currency}");
+        assert_eq!(script.state.registered(), Some(&command));
+        plan
+    };
+    assert_eq!(plan_of("USD", &[]), None);
+    assert_eq!(plan_of("USD", &["small", "free"]).as_deref(), Some("small"));
+    assert_eq!(plan_of("USD", &["studio", "vm5", "free"]).as_deref(), Some("free"));
+    assert_eq!(plan_of("AUD", &["studio", "vm5_aud", "free"]), None);
+
+    for defaults in [["nowhere", "free"], ["free", "nowhere"]] {
+        let refused = nobody.register(&registration("USD"), &offers(), &codes(&defaults));
+        let refusal = refused.unwrap_err();
+        let kind = RefusalKind::Unprocessable;
+        assert_eq!((refusal.code(), refusal.kind()), ("default_plan_unknown", kind), "{refusal}");
+    }
+    // Once registered it stays as it is, whatever new ones are on now.
+    let script = tenant();
+    let again = script.state.register(&registration("USD"), &offers(), &codes(&["free"]));
+    assert_eq!(again, Ok(Vec::new()));
+    let again = script.state.register(&registration("USD"), &offers(), &codes(&["nowhere"]));
+    assert_eq!(again, Ok(Vec::new()));
+}
+
 /// Each defect of a purchase, worst first: with all of them the first is the answer, and each that
 /// is mended uncovers the next.
 #[test]
@@ -124,7 +166,7 @@ fn a_purchase_is_refused_in_the_order_of_the_domain() {
         assert_eq!((refusal.code(), refusal.kind()), (code, kind), "{refusal}");
     };
     refused(&script, "nowhere", "tenant_unknown", RefusalKind::NotFound);
-    script.take(script.state.register(&registration("USD")));
+    script.take(register(&script, &registration("USD")));
     script.record(suspended());
     refused(&script, "nowhere", "tenant_suspended", RefusalKind::Conflict);
     script.record(Restored {}.into());
