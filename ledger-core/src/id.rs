@@ -520,6 +520,23 @@ pub enum Role {
     Gateway,
     /// A process of ours: a tick, a rollup, the log itself.
     System,
+    /// The reseller's own staff, telling of what happened before: the time of the event is theirs.
+    Importer,
+}
+
+impl Role {
+    /// Whether it is the reseller's own staff, whenever what they say happened.
+    pub const fn is_staff(self) -> bool {
+        match self {
+            Self::Operator | Self::Importer => true,
+            Self::Tenant | Self::Producer | Self::Gateway | Self::System => false,
+        }
+    }
+
+    /// Whether it is the reseller: its own staff, or a process of its own.
+    pub const fn is_ours(self) -> bool {
+        self.is_staff() || matches!(self, Self::System)
+    }
 }
 
 /// Who, in which role.

@@ -197,7 +197,7 @@ impl Deployment {
             return Err(DeploymentRefusal::TenantSuspended);
         }
         if let Beginning::Trial { ends_at } = command.beginning {
-            if !matches!(by.role, Role::Operator | Role::System) {
+            if !by.role.is_ours() {
                 return Err(DeploymentRefusal::TrialNotOffered);
             }
             if ends_at <= at {

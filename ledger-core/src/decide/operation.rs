@@ -290,7 +290,8 @@ impl Operation {
             let is_same = known == command;
             return if is_same { nothing() } else { Err(OperationRefusal::OperationExists) };
         }
-        if command.kind == OperationKind::Teardown && !matches!(by, Role::Operator | Role::Tenant) {
+        let is_a_person = by.is_staff() || by == Role::Tenant;
+        if command.kind == OperationKind::Teardown && !is_a_person {
             return Err(OperationRefusal::TeardownByProcess { by });
         }
         if command.steps.is_empty() {

@@ -1,6 +1,7 @@
 //! No decision panics, whatever the history and whatever is asked: huge, negative, empty, foreign.
 
 use proptest::prelude::*;
+use proptest::sample::select;
 use proptest::strategy::Union;
 
 use super::Refusal;
@@ -63,7 +64,7 @@ proptest! {
         wanted in proptest::collection::vec((any::<id::ResourceKind>(), any::<u32>()), 0..3),
         destroy in any::<enforcement::DestructiveActionRefused>(),
         used in proptest::collection::vec(any::<(id::ResourceKind, Money)>(), 0..3),
-        by in prop_oneof![Just(id::Role::Operator), Just(id::Role::Tenant)],
+        by in select(vec![id::Role::Operator, id::Role::Tenant, id::Role::Importer]),
     ) {
         let again = registered.clone();
         let account = reached::<Account>(registered.into(), events).state;
@@ -123,7 +124,7 @@ proptest! {
         to in any::<State>(),
         at in any::<Timestamp>(),
         again in any::<Created>(),
-        role in prop_oneof![Just(id::Role::Operator), Just(id::Role::Tenant)],
+        role in select(vec![id::Role::Operator, id::Role::Tenant, id::Role::Importer]),
     ) {
         let by = By { role, standing: super::account::Standing::Good };
         let deployment = reached::<Deployment>(created.into(), events).state;

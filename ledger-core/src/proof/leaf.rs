@@ -34,7 +34,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 16 | event id |
-//! | 1 | role of the actor: 0 operator, 1 tenant, 2 producer, 3 gateway, 4 system |
+//! | 1 | role of the actor: 0 operator, 1 tenant, 2 producer, 3 gateway, 4 system, 5 importer |
 //! | text | who acted |
 //! | option 16 | causation: an event id |
 //! | option 16 | correlation id |
@@ -325,6 +325,7 @@ fn role_number(role: Role) -> u8 {
         Role::Producer => 2,
         Role::Gateway => 3,
         Role::System => 4,
+        Role::Importer => 5,
     }
 }
 

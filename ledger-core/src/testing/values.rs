@@ -261,8 +261,8 @@ pub fn ledger_id() -> impl Strategy<Value = id::LedgerId> {
 
 /// Somebody in some role.
 pub fn actor() -> impl Strategy<Value = id::Actor> {
-    use id::Role::{Gateway, Operator, Producer, System, Tenant};
-    let role = select(vec![Operator, Tenant, Producer, Gateway, System]);
+    use id::Role::{Gateway, Importer, Operator, Producer, System, Tenant};
+    let role = select(vec![Operator, Tenant, Producer, Gateway, System, Importer]);
     (actor_name(), role).prop_map(|(who, role)| id::Actor { who, role })
 }
 

@@ -142,7 +142,8 @@ impl Workload {
             expected: Expected::Any,
             actor: Actor {
                 who: parsed(["ann", "meter-1", "stripe"][chance.below(3)]),
-                role: [Role::Operator, Role::Producer, Role::Gateway][chance.below(3)],
+                role: [Role::Operator, Role::Producer, Role::Gateway, Role::Importer]
+                    [chance.below(4)],
             },
             causation: chance.once_in(4).then(|| EventId::from_bytes(noise(chance))),
             correlation: chance.once_in(4).then(|| CorrelationId::from_bytes(noise(chance))),

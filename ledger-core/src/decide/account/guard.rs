@@ -316,9 +316,8 @@ impl Account {
         by: Role,
     ) -> Result<Vec<Event>, GuardRefusal> {
         let reservation = reservation.clone();
-        let may_end = matches!(by, Role::Operator | Role::System);
         match self.grants.get(&reservation) {
-            Some(Grant::Running(_)) if !may_end || reason != ReleaseReason::Destroyed => {
+            Some(Grant::Running(_)) if !by.is_ours() || reason != ReleaseReason::Destroyed => {
                 Err(GuardRefusal::ReservationRunning { reservation })
             }
             Some(Grant::Open(_) | Grant::Running(_)) => one(QuotaReleased { reservation, reason }),

@@ -39,7 +39,7 @@ pub fn next(from: State) -> &'static [State] {
 /// Where somebody in a role may move it from a state.
 pub fn next_by(from: State, role: Role) -> &'static [State] {
     match role {
-        Role::Operator | Role::System => next(from),
+        Role::Operator | Role::Importer | Role::System => next(from),
         Role::Tenant => of(&OWNERS, from),
         Role::Producer | Role::Gateway => &[],
     }

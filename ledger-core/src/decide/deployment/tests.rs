@@ -92,7 +92,8 @@ fn an_illegal_move_says_what_would_be_legal() {
 fn each_role_makes_its_own_moves_and_no_other() {
     use State::{Active, Archived, Cancelled, Paused};
     let standings = [Standing::Good, Standing::Warned, Standing::FinalWarning, Standing::Suspended];
-    let roles = [Role::Operator, Role::System, Role::Tenant, Role::Producer, Role::Gateway];
+    let ours = [Role::Operator, Role::Importer, Role::System];
+    let roles = [&ours[..], &[Role::Tenant, Role::Producer, Role::Gateway]].concat();
     let mut count = 0;
     for (role, standing) in roles.iter().flat_map(|it| standings.map(|of| (*it, of))) {
         for (from, to) in STATES.iter().flat_map(|it| STATES.map(|to| (*it, to))) {
@@ -101,7 +102,9 @@ fn each_role_makes_its_own_moves_and_no_other() {
                 || (from, to) == (Paused, Active)
                 || (is_open && to == Cancelled);
             let expected = match role {
-                Role::Operator | Role::System => lifecycle::is_legal(from, to).then_some("moved"),
+                Role::Operator | Role::Importer | Role::System => {
+                    lifecycle::is_legal(from, to).then_some("moved")
+                }
                 Role::Tenant if standing == Standing::Suspended && to != Cancelled => {
                     Some("tenant_suspended")
                 }
@@ -127,7 +130,7 @@ fn each_role_makes_its_own_moves_and_no_other() {
             count += 1;
         }
     }
-    assert_eq!(count, 5 * 4 * 8 * 8);
+    assert_eq!(count, 6 * 4 * 8 * 8);
     let refusal = deployment_in(Paused).state.transition(Active, SHUT_OUT, None).unwrap_err();
     assert_eq!(refusal.kind(), RefusalKind::Conflict);
 }
@@ -140,7 +143,9 @@ fn free_time_is_an_operator_s_to_give_and_ends_after_it_began() {
         script.state.create(&created(Beginning::Trial { ends_at }), by, script.at)
     };
     let code = |by, micros| create(by, micros).unwrap_err().code();
-    assert_eq!(create(OPERATOR, 1).unwrap().len(), 1);
+    for role in [Role::Operator, Role::Importer] {
+        assert_eq!(create(By { role, ..OPERATOR }, 1).unwrap().len(), 1);
+    }
     assert_eq!(code(OPERATOR, 0), "trial_over");
     assert_eq!(code(OPERATOR, -1), "trial_over");
     assert_eq!(code(TENANT, 1), "trial_not_offered");
@@ -206,13 +211,18 @@ fn enforcement_moves_back_only_what_it_moved() {
     assert_eq!(follow(&mut script, Standing::Warned), State::PastDue);
     assert_eq!(follow(&mut script, Standing::Suspended), State::Suspended);
     assert_eq!(follow(&mut script, Standing::Good), State::Active);
-    // What a person paused or suspended stays so.
-    script.take(script.state.transition(State::Paused, OPERATOR, None));
-    assert_eq!(follow(&mut script, Standing::Suspended), State::Paused);
-    assert_eq!(follow(&mut script, Standing::Good), State::Paused);
-    script.take(script.state.transition(State::Active, OPERATOR, None));
-    script.take(script.state.transition(State::Suspended, OPERATOR, None));
-    assert_eq!(follow(&mut script, Standing::Good), State::Suspended);
+    // What a person paused or suspended stays so, whether it was now or is told of before.
+    for role in [Role::Operator, Role::Importer] {
+        let by = By { role, ..OPERATOR };
+        script.role = role;
+        script.take(script.state.transition(State::Paused, by, None));
+        assert_eq!(follow(&mut script, Standing::Suspended), State::Paused);
+        assert_eq!(follow(&mut script, Standing::Good), State::Paused);
+        script.take(script.state.transition(State::Active, by, None));
+        script.take(script.state.transition(State::Suspended, by, None));
+        assert_eq!(follow(&mut script, Standing::Good), State::Suspended);
+        script.take(script.state.transition(State::Active, by, None));
+    }
 }
 
 #[test]

@@ -124,7 +124,9 @@ fn a_teardown_is_a_persons_and_is_not_undone() {
         let refusal = nobody.request(&command, by).unwrap_err();
         assert_eq!(refusal, OperationRefusal::TeardownByProcess { by });
     }
-    assert_eq!(nobody.request(&command, Role::Operator).unwrap().len(), 1);
+    for by in [Role::Operator, Role::Importer, Role::Tenant] {
+        assert_eq!(nobody.request(&command, by).unwrap().len(), 1);
+    }
     let mut script = begun(OperationKind::Teardown);
     script.tell("revert_dns", &[Report::Started, done()]);
     script.tell("destroy", &[Report::Started, failed(false)]);

@@ -47,12 +47,13 @@ impl NameHash {
     }
 }
 
-const ROLES: [(Role, &str); 5] = [
+const ROLES: [(Role, &str); 6] = [
     (Role::Operator, "operator"),
     (Role::Tenant, "tenant"),
     (Role::Producer, "producer"),
     (Role::Gateway, "gateway"),
     (Role::System, "system"),
+    (Role::Importer, "importer"),
 ];
 
 /// Spells who acted.

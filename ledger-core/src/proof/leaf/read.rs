@@ -111,6 +111,7 @@ impl<'a> Reader<'a> {
             [2] => Ok(Role::Producer),
             [3] => Ok(Role::Gateway),
             [4] => Ok(Role::System),
+            [5] => Ok(Role::Importer),
             _ => Err(LeafError::Malformed { at, expected: "a role" }),
         }
     }

@@ -78,6 +78,29 @@ fn the_bytes_are_those_of_the_table() {
     assert_eq!(sample().hash(&salt).unwrap(), leaf_hash(&data));
 }
 
+/// The numbers of the table in the module's documentation.
+const ROLES: [(Role, u8); 6] = [
+    (Role::Operator, 0),
+    (Role::Tenant, 1),
+    (Role::Producer, 2),
+    (Role::Gateway, 3),
+    (Role::System, 4),
+    (Role::Importer, 5),
+];
+
+#[test]
+fn the_number_of_a_role_never_changes() {
+    for (role, number) in ROLES {
+        let body = LeafBody { role, ..sample().body };
+        let part = body.part().unwrap();
+        assert_eq!(part[16], number, "{role:?}");
+        assert_eq!(LeafBody::parse(&part), Ok(body));
+    }
+    let mut part = sample().body.part().unwrap();
+    part[16] = 6;
+    assert_eq!(LeafBody::parse(&part), Err(LeafError::Malformed { at: 16, expected: "a role" }));
+}
+
 /// Kept for ever: a leaf of version 1 that hashes to anything else is another format.
 #[test]
 fn the_hash_of_a_leaf_never_changes() {
@@ -180,7 +203,7 @@ proptest! {
         tenant in prop::option::of(name()),
         (key, causation, fingerprint) in any::<(bool, Option<[u8; 16]>, Option<[u8; 32]>)>(),
         role in prop::sample::select(
-            vec![Role::Operator, Role::Tenant, Role::Producer, Role::Gateway, Role::System]
+            ROLES.map(|(role, _)| role).to_vec()
         ),
         bytes in prop::collection::vec(any::<u8>(), 0..1_200),
         numbers in (any::<u64>(), any::<u64>(), MICROS, MICROS, any::<u32>()),
