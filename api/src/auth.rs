@@ -125,15 +125,16 @@ impl Principal {
         }
     }
 
-    /// Whether it may put a time of its own on a command, which makes it an import.
-    pub(crate) fn may_import(&self) -> bool {
-        self.is_operator
-    }
-
     /// Who is recorded as having acted.
     pub(crate) fn actor(&self) -> Actor {
         let role = if self.is_operator { Role::Operator } else { Role::Tenant };
         Actor { who: self.subject.clone(), role }
+    }
+
+    /// Who is recorded as having told of what happened before; only operators do.
+    pub(crate) fn importer(&self) -> Option<Actor> {
+        let actor = Actor { who: self.subject.clone(), role: Role::Importer };
+        self.is_operator.then_some(actor)
     }
 
     /// Who is recorded as having reported usage.

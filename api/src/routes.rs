@@ -215,7 +215,8 @@ impl Caller {
         }
     }
 
-    /// A command of this caller. `occurred_at` is an import's own time, for operators only.
+    /// A command of this caller. `occurred_at` is an import's own time, for operators only; it
+    /// is recorded that they told of it and did not do it then.
     pub(crate) fn command<B: Serialize>(
         &self,
         app: &App,
@@ -224,11 +225,13 @@ impl Caller {
         body: &B,
         occurred_at: Option<Timestamp>,
     ) -> Result<Command, ApiError> {
-        if occurred_at.is_some() && !self.principal.may_import() {
-            return Err(ApiError::field("/occurred_at", "only operators import with a time"));
-        }
+        let refused = || ApiError::field("/occurred_at", "only operators import with a time");
+        let actor = match occurred_at {
+            None => self.principal.actor(),
+            Some(_) => self.principal.importer().ok_or_else(refused)?,
+        };
         Ok(Command {
-            actor: self.principal.actor(),
+            actor,
             operation,
             scope,
             key: self.key.clone(),

@@ -18,8 +18,8 @@ use ledger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Caller, Shared, answer, answer_one, blocking, done, keys_of, parse_part};
-use crate::app::{App, Done, State as Fold};
+use super::{Caller, Query, Shared, answer, answer_one, blocking, done, keys_of, parse_part};
+use crate::app::{App, Command, Done, State as Fold};
 use crate::body::JsonBody;
 use crate::error::ApiError;
 
@@ -99,10 +99,10 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     caller.principal.write(&body.tenant)?;
     blocking(move || {
-        let (by, _) = by(&app, &caller, &body.tenant)?;
         let id = DeploymentId { tenant: body.tenant.clone(), slug: body.slug.clone() };
         let scope = keys_of(&body.tenant);
         let command = caller.command(&app, "create-deployment", scope, &body, body.occurred_at)?;
+        let (by, _) = by(&app, &command, &body.tenant)?;
         let created = Created {
             name: body.name.clone(),
             region: body.region.clone(),
@@ -123,10 +123,10 @@ pub(crate) async fn create(
 
 /// Who commands, and in which currency it is billed. A tenant that is not registered has nothing,
 /// and nothing is made for it.
-fn by(app: &App, caller: &Caller, tenant: &TenantId) -> Result<(By, Currency), ApiError> {
+fn by(app: &App, command: &Command, tenant: &TenantId) -> Result<(By, Currency), ApiError> {
     let (account, _) = app.state::<Account>(&Stream::Account(tenant.clone()))?;
     let currency = account.currency().ok_or(ApiError::NotFound)?;
-    let by = By { role: caller.principal.actor().role, standing: account.standing() };
+    let by = By { role: command.actor.role, standing: account.standing() };
     Ok((by, currency))
 }
 
@@ -175,7 +175,7 @@ pub(crate) async fn show(
 fn change(
     app: &App,
     id: &DeploymentId,
-    command: &crate::app::Command,
+    command: &Command,
     decide: impl Fn(&Deployment) -> Result<Vec<Event>, DeploymentRefusal>,
 ) -> Result<Response, ApiError> {
     let made: Done = app.run::<Deployment>(&stream_of(id), command, |deployment| {
@@ -206,7 +206,6 @@ pub(crate) async fn transition(
 ) -> Result<Response, ApiError> {
     let id = id_of(&caller, &text, true)?;
     blocking(move || {
-        let (by, _) = by(&app, &caller, &id.tenant)?;
         let scope = keys_of(&id.tenant);
         let command = caller.command(
             &app,
@@ -215,6 +214,7 @@ pub(crate) async fn transition(
             &(&id, &body),
             body.occurred_at,
         )?;
+        let (by, _) = by(&app, &command, &id.tenant)?;
         change(&app, &id, &command, |it| it.transition(body.to, by, body.reason.clone()))
     })
     .await
@@ -239,7 +239,7 @@ pub(crate) async fn subscribe(
     blocking(move || {
         let scope = keys_of(&id.tenant);
         let command = caller.command(&app, "subscribe", scope, &(&id, &body), body.occurred_at)?;
-        let (by, currency) = by(&app, &caller, &id.tenant)?;
+        let (by, currency) = by(&app, &command, &id.tenant)?;
         let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
         change(&app, &id, &command, |it| it.subscribe(by, &offers, &body.plan_code, currency))
     })
@@ -269,7 +269,7 @@ pub(crate) async fn attach_addon(
         let scope = keys_of(&id.tenant);
         let command =
             caller.command(&app, "attach-addon", scope, &(&id, &body), body.occurred_at)?;
-        let (by, currency) = by(&app, &caller, &id.tenant)?;
+        let (by, currency) = by(&app, &command, &id.tenant)?;
         let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
         let attachment = match &body.attachment {
             Some(attachment) => attachment.clone(),
@@ -286,17 +286,26 @@ pub(crate) async fn attach_addon(
     .await
 }
 
-/// `DELETE /deployments/{deployment}/addons/{attachment}`
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DetachAddon {
+    #[serde(default)]
+    occurred_at: Option<Timestamp>,
+}
+
+/// `DELETE /deployments/{deployment}/addons/{attachment}?occurred_at=`
 pub(crate) async fn detach_addon(
     State(app): State<Shared>,
     caller: Caller,
     Path((text, attachment)): Path<(String, String)>,
+    Query(query): Query<DetachAddon>,
 ) -> Result<Response, ApiError> {
     let id = id_of(&caller, &text, true)?;
     let attachment: AttachmentId = parse_part(&attachment)?;
     blocking(move || {
         let scope = keys_of(&id.tenant);
-        let command = caller.command(&app, "detach-addon", scope, &(&id, &attachment), None)?;
+        let asked = (&id, &attachment, &query);
+        let command = caller.command(&app, "detach-addon", scope, &asked, query.occurred_at)?;
         change(&app, &id, &command, |it| it.detach_addon(&attachment))
     })
     .await

@@ -214,6 +214,8 @@ pub(crate) async fn assign_plan(
 #[serde(deny_unknown_fields)]
 pub(crate) struct CostCap {
     cap: Option<Money>,
+    #[serde(default)]
+    occurred_at: Option<Timestamp>,
 }
 
 /// `PUT /tenants/{tenant}/cost-cap`
@@ -226,7 +228,8 @@ pub(crate) async fn set_cost_cap(
     let tenant = tenant_of(&path)?;
     caller.principal.write(&tenant)?;
     blocking(move || {
-        let command = caller.command(&app, "set-cost-cap", keys_of(&tenant), &body, None)?;
+        let scope = keys_of(&tenant);
+        let command = caller.command(&app, "set-cost-cap", scope, &body, body.occurred_at)?;
         let stream = Stream::Account(tenant.clone());
         let made = app.run::<Account>(&stream, &command, |account| {
             account.set_cost_cap(body.cap).map_err(|it| ApiError::refused(&it, Map::new()))

@@ -9,6 +9,7 @@ mod client;
 mod defaults;
 mod documents;
 mod events;
+mod imports;
 mod metering;
 mod owners;
 mod quotes;
