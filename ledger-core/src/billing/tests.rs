@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, ResourcePrice};
 use crate::event::account::{
-    Party, Settlement, TaxBasis, TaxProfileSet, TaxTerms, TenantRegistered,
+    CreditOrigin, CreditToppedUp, Party, Settlement, TaxBasis, TaxProfileSet, TaxTerms,
+    TenantRegistered,
 };
 use crate::event::deployment::{AddonAttached, Beginning, Created, Subscribed};
 use crate::event::invoice::{Line, LineKind};
 use crate::event::{Event, catalog, usage};
 use crate::id::{Actor, DeploymentSlug, EventId, LedgerId, Role};
 use crate::log::{NewEvent, Revision};
-use crate::money::{Currency, Rounding};
+use crate::money::{Currency, Money, Rounding};
 use crate::price::Document;
 
 mod adjusting;
@@ -183,6 +184,27 @@ impl Ledger {
         ledger.subscribe("shop", "2026-04-01T08:00:00Z", "studio");
         ledger.attach("shop", "2026-04-01T09:00:00Z", "storage_50gb");
         ledger.droplets("shop", 3);
+        ledger
+    }
+
+    /// Acme, prepaid, with 10% in its prices, 0.01 a thousand tokens, and what it has paid in.
+    pub(super) fn of_tokens(paid_in: &str, internal: bool) -> Self {
+        let mut ledger = Self::default();
+        ledger.register("acme", Settlement::Prepaid, internal);
+        let price = ResourcePrice {
+            kind: parsed("llm_tokens"),
+            unit: parsed("1k_tokens"),
+            price: parsed("0.01"),
+            currency: Currency::AUD,
+            ladder: None,
+        };
+        let effective_at = at("2026-01-01");
+        ledger.tell("catalog", "2026-01-01", catalog::ResourcePriceSet { price, effective_at });
+        ledger.create("shop", "2026-01-03", Beginning::Active);
+        let (lot, amount) = (parsed("a"), Money::parse(paid_in, Currency::AUD).unwrap());
+        let origin = CreditOrigin::Operator { reason: parsed("paid in") };
+        let paid_in = CreditToppedUp { lot, amount, expires_at: None, origin };
+        ledger.tell("account-acme", "2026-04-01", paid_in);
         ledger
     }
 

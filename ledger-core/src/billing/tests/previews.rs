@@ -2,9 +2,6 @@
 
 use super::process::issued;
 use super::*;
-use crate::catalog::ResourcePrice;
-use crate::event::account::{CreditOrigin, CreditToppedUp};
-use crate::money::Money;
 use crate::report::{Accrual, accrual};
 
 impl Ledger {
@@ -19,30 +16,6 @@ impl Ledger {
 
     fn accrued(&self, period: &str, now: &str) -> Accrual {
         accrual(&self.books("acme", period), at(now)).unwrap()
-    }
-
-    /// Acme, prepaid, with 10 % in its prices, and 0.01 a thousand tokens.
-    fn of_tokens(internal: bool) -> Self {
-        let mut ledger = Self::default();
-        ledger.register("acme", Settlement::Prepaid, internal);
-        let price = ResourcePrice {
-            kind: parsed("llm_tokens"),
-            unit: parsed("1k_tokens"),
-            price: parsed("0.01"),
-            currency: Currency::AUD,
-            ladder: None,
-        };
-        let effective_at = at("2026-01-01");
-        ledger.tell("catalog", "2026-01-01", catalog::ResourcePriceSet { price, effective_at });
-        ledger.create("shop", "2026-01-03", Beginning::Active);
-        let paid_in = CreditToppedUp {
-            lot: parsed("a"),
-            amount: Money::parse("500", Currency::AUD).unwrap(),
-            expires_at: None,
-            origin: CreditOrigin::Operator { reason: parsed("paid in") },
-        };
-        ledger.tell("account-acme", "2026-04-01", paid_in);
-        ledger
     }
 }
 
@@ -73,7 +46,7 @@ fn who_is_never_invoiced_has_no_preview_and_is_in_no_sum() {
 
 #[test]
 fn prepaid_usage_is_previewed_as_if_it_were_drawn_now() {
-    let mut ledger = Ledger::of_tokens(false);
+    let mut ledger = Ledger::of_tokens("500", false);
     ledger.used("shop", "2026-04-02", "llm_tokens", "10000000");
     let until = "2026-04-03";
     let expected = (vec!["usage 10000000 - 100.00".to_owned()], "100.00".to_owned());
@@ -106,7 +79,7 @@ fn prepaid_usage_is_previewed_as_if_it_were_drawn_now() {
 
 #[test]
 fn an_internal_tenant_draws_nothing_and_none_is_foretold() {
-    let mut ledger = Ledger::of_tokens(true);
+    let mut ledger = Ledger::of_tokens("500", true);
     ledger.used("shop", "2026-04-02", "llm_tokens", "10000000");
     assert_eq!(ledger.accrued("2026-04", "2026-04-03").accrued.lines, []);
 }
@@ -130,7 +103,7 @@ fn what_accrues_is_what_an_invoice_would_hold_adjustments_included() {
 
 #[test]
 fn prepaid_usage_is_projected_at_its_pace() {
-    let mut ledger = Ledger::of_tokens(false);
+    let mut ledger = Ledger::of_tokens("500", false);
     ledger.used("shop", "2026-04-02", "llm_tokens", "10000000");
     let projected = ledger.accrued("2026-04", "2026-04-11").projected;
     let expected = (vec!["usage 30000000 - 300.00".to_owned()], "300.00".to_owned());

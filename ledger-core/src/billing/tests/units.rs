@@ -2,10 +2,7 @@
 
 use super::process::issued;
 use super::*;
-use crate::catalog::ResourcePrice;
-use crate::event::account::{CreditOrigin, CreditToppedUp};
 use crate::id::Unit;
-use crate::money::Money;
 use crate::price::Unpriced;
 
 impl Ledger {
@@ -65,32 +62,15 @@ fn a_sum_without_room_is_shown_in_parts() {
 
 #[test]
 fn prepaid_usage_in_a_foreign_unit_draws_nothing_and_stops_no_settlement() {
-    let mut ledger = Ledger::default();
-    ledger.register("acme", Settlement::Prepaid, false);
-    let price = ResourcePrice {
-        kind: parsed("tokens"),
-        unit: parsed("1k_tokens"),
-        price: parsed("0.01"),
-        currency: Currency::AUD,
-        ladder: None,
-    };
-    let effective_at = at("2026-01-01");
-    ledger.tell("catalog", "2026-01-01", catalog::ResourcePriceSet { price, effective_at });
-    let paid_in = CreditToppedUp {
-        lot: parsed("a"),
-        amount: Money::parse("5", Currency::AUD).unwrap(),
-        expires_at: None,
-        origin: CreditOrigin::Operator { reason: parsed("paid in") },
-    };
-    ledger.tell("account-acme", "2026-04-01", paid_in);
-    ledger.used_by("tokens", "10", "1k_tokens");
-    ledger.used_by("tokens", "500", "token");
-    ledger.used_by("tokens", "10", "word");
+    let mut ledger = Ledger::of_tokens("5", false);
+    ledger.used_by("llm_tokens", "10", "1k_tokens");
+    ledger.used_by("llm_tokens", "500", "token");
+    ledger.used_by("llm_tokens", "10", "word");
     ledger.roll_up("acme", "2026-04");
     let lines = ledger.issued("acme", "2026-04").document.lines;
     assert_eq!(lines.iter().map(tell).collect::<Vec<_>>(), ["usage 10500 - 0.11"]);
     let account = ledger.heads("acme", "2026-04").account;
     assert_eq!(account.account().credit().balance(at("2026-05-02")), Ok(parsed("4.895")));
-    assert_eq!(self::told(&ledger.price("2026-04").unpriced), ["tokens 10 word"]);
+    assert_eq!(self::told(&ledger.price("2026-04").unpriced), ["llm_tokens 10 word"]);
     ledger.expect_audits(&["2026-04"]);
 }
