@@ -1,5 +1,7 @@
 //! The guard: room is reserved here before anything is provisioned.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -11,8 +13,6 @@ use ledger_core::decide::catalog::Offers;
 use ledger_core::event::account::{KindAmount, ReleaseReason};
 use ledger_core::id::{DeploymentSlug, ReservationId, ResourceId, ResourceKind, TenantId};
 use ledger_core::log::{EventLog, Position};
-use ledger_core::money::Money;
-use ledger_core::report::accrual;
 use ledger_core::stream::Stream;
 use ledger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,18 @@ fn account_stream(tenant: &TenantId) -> Stream {
     Stream::Account(tenant.clone())
 }
 
+/// The account, and what was on offer, as of one position.
+fn known(
+    app: &App,
+    tenant: &TenantId,
+    as_of: Position,
+) -> Result<(Arc<Account>, Arc<Offers>), ApiError> {
+    let (account, _) = app.state_as_of::<Account>(&account_stream(tenant), as_of)?;
+    let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, as_of)?;
+    account.currency().ok_or(ApiError::NotFound)?;
+    Ok((account, offers))
+}
+
 /// What the usage of the month of `at` has cost by then, as far as it was recorded; nothing of a
 /// tenant whose account knows it.
 fn used(
@@ -141,8 +153,7 @@ fn answered(
 ) -> Result<Response, ApiError> {
     let (as_of, last) = (made.position, made.records.last());
     let at = last.map_or_else(|| app.now(), |it| it.occurred_at);
-    let (account, _) = app.state_as_of::<Account>(&account_stream(tenant), as_of)?;
-    let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, as_of)?;
+    let (account, offers) = known(app, tenant, as_of)?;
     let used = used(app, tenant, &account, (as_of, at))?;
     let spend = spend_body(tenant, &account, &offers, &used, at)?;
     Ok(done(status, json!({"reservation": reservation, "spend": spend}), made))
@@ -158,8 +169,7 @@ pub(crate) async fn show(
     caller.principal.read(&tenant)?;
     blocking(move || {
         let (head, now) = (app.log.head(), app.now());
-        let (account, _) = app.state_as_of::<Account>(&account_stream(&tenant), head)?;
-        let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, head)?;
+        let (account, offers) = known(&app, &tenant, head)?;
         let panel = account.panel(&offers, now).map_err(|error| ApiError::internal(&error))?;
         let panel = panel.ok_or(ApiError::NotFound)?;
         let tier = |it: Option<(&LadderTier, Timestamp)>| {
@@ -180,19 +190,8 @@ pub(crate) async fn show(
     .await
 }
 
-/// What the month has cost by now, before tax: what its invoice would hold if it ended now.
-fn accrued(
-    app: &App,
-    tenant: &TenantId,
-    (head, now): (Position, Timestamp),
-) -> Result<Money, ApiError> {
-    let slugs = app.slugs_of(tenant, head)?;
-    let books = app.books(&app.heads(tenant, now.period())?, &slugs, head)?;
-    let accrued = accrual(&books, now).map_err(|error| ApiError::internal(&error))?;
-    Ok(accrued.accrued.totals.net)
-}
-
-/// `GET /tenants/{tenant}/spend`
+/// `GET /tenants/{tenant}/spend`: the figures of the guard, and what the month has cost by now
+/// before tax, which is what its invoice would hold if it ended now.
 pub(crate) async fn spend(
     State(app): State<Shared>,
     caller: Caller,
@@ -202,12 +201,16 @@ pub(crate) async fn spend(
     caller.principal.read(&tenant)?;
     blocking(move || {
         let (head, now) = (app.log.head(), app.now());
-        let (account, _) = app.state_as_of::<Account>(&account_stream(&tenant), head)?;
-        account.currency().ok_or(ApiError::NotFound)?;
-        let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, head)?;
-        let basis = app.basis(&tenant, now.period(), head)?;
-        let mut spend = spend_body(&tenant, &account, &offers, &used_of(&basis, now)?, now)?;
-        spend["accrued"] = json!(accrued(&app, &tenant, (head, now))?);
+        let (account, offers) = known(&app, &tenant, head)?;
+        let slugs = app.slugs_of(&tenant, head)?;
+        let books = app.books(&app.heads(&tenant, now.period())?, &slugs, head)?;
+        let used = match account.draws_usage() {
+            true => Vec::new(),
+            false => used_of(&books.basis, now)?,
+        };
+        let mut spend = spend_body(&tenant, &account, &offers, &used, now)?;
+        let accrued = books.expected(now).map_err(|error| ApiError::internal(&error))?;
+        spend["accrued"] = json!(accrued.totals.net);
         Ok(answer(spend, head))
     })
     .await
@@ -224,13 +227,10 @@ pub(crate) async fn reserve(
     caller.principal.write(&tenant)?;
     blocking(move || {
         let command = caller.command(&app, "reserve-quota", keys_of(&tenant), &body, None)?;
-        let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
-        let stream = account_stream(&tenant);
         let (at, head) = (command.occurred_at, app.log.head());
-        let (account, _) = app.state::<Account>(&stream)?;
-        account.currency().ok_or(ApiError::NotFound)?;
+        let (account, offers) = known(&app, &tenant, head)?;
         let used = used(&app, &tenant, &account, (head, at))?;
-        let made = app.run::<Account>(&stream, &command, |account| {
+        let made = app.run::<Account>(&account_stream(&tenant), &command, |account| {
             let wish = Reserve {
                 reservation: body.reservation.clone(),
                 items: body
