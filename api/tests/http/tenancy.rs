@@ -1,9 +1,11 @@
 //! A tenant that names another is answered as about nobody, on every path, and sees nothing of it.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use crate::april;
-use crate::client::Request;
+use crate::client::{Answer, Request};
 use crate::server::Server;
 
 /// Words that only bob's things hold.
@@ -53,6 +55,12 @@ fn for_operators() -> Vec<Request> {
     ]
 }
 
+/// All of an answer but the second in which it was given.
+fn told(answer: &Answer) -> (&str, BTreeMap<&str, &str>) {
+    let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    (&answer.text, headers.filter(|(name, _)| *name != "date").collect())
+}
+
 fn bob_lives(server: &Server) {
     let shop = json!({"tenant": "bob", "slug": "canary-shop", "name": "Canary Holdings",
                       "occurred_at": "2026-04-01T00:00:00Z"});
@@ -83,7 +91,7 @@ fn another_tenant_is_nobody() {
     for request in about_bob().into_iter().chain(for_operators()) {
         let answer = server.tenant("acme", request.clone());
         answer.problem(404, "not_found");
-        assert_eq!((&answer.text, &answer.headers), (&nobody.text, &nobody.headers), "{request:?}");
+        assert_eq!(told(&answer), told(&nobody), "{request:?}");
     }
     // The same paths exist: bob and an operator are answered.
     for request in about_bob().into_iter().filter(|it| it.is_read()) {
