@@ -29,7 +29,7 @@ pub use hash::{NodeHash, TREE_SIZE_MAX, TreeHead, leaf_hash, node_hash};
 pub use leaf::{Leaf, LeafBody, LeafError, LeafKey, Salt, Salter, SealedLeaf, TenantSecret};
 pub use note::{KeyError, KeyName, Note, NoteError, NoteSignature, SigningKey, VerifierKey};
 pub use path::{
-    HashSource, ProofError, VerifyError, consistency_proof, inclusion_proof, root_at,
+    HashSource, ProofError, SizeError, VerifyError, consistency_proof, inclusion_proof, root_at,
     verify_consistency, verify_inclusion,
 };
 pub use tile::{TILE_BYTES, TILE_WIDTH, TilePath, TilePathError};

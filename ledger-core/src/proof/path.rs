@@ -16,13 +16,13 @@ pub trait HashSource {
     fn hash(&mut self, level: u32, index: u64) -> Result<NodeHash, Self::Error>;
 }
 
-/// Why a proof cannot be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProofError<E> {
+/// Why there is no proof about trees of these sizes, made or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SizeError {
     /// The tree has no such leaf.
     #[error("a tree of {size} leaves has no leaf {index}")]
     NoSuchLeaf {
-        /// The leaf asked for.
+        /// The leaf asked for or claimed.
         index: u64,
         /// The size of the tree.
         size: u64,
@@ -41,6 +41,14 @@ pub enum ProofError<E> {
         /// The size of the newer tree.
         new: u64,
     },
+}
+
+/// Why a proof cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError<E> {
+    /// There is none.
+    #[error(transparent)]
+    Sizes(#[from] SizeError),
     /// Larger than any tree may be.
     #[error("a tree cannot have {size} leaves; at most {TREE_SIZE_MAX} fit")]
     TooLarge {
@@ -55,28 +63,9 @@ pub enum ProofError<E> {
 /// Why a proof does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    /// The tree has no such leaf.
-    #[error("a tree of {size} leaves has no leaf {index}")]
-    NoSuchLeaf {
-        /// The leaf claimed.
-        index: u64,
-        /// The size of the tree.
-        size: u64,
-    },
-    /// The older tree is the larger one.
-    #[error("a tree of {new} leaves did not grow out of one of {old}")]
-    Backwards {
-        /// The size of the older tree.
-        old: u64,
-        /// The size of the newer tree.
-        new: u64,
-    },
-    /// The older tree is empty: every tree grew out of it, and no proof says so.
-    #[error("there is no proof that a tree of {new} leaves grew out of an empty one")]
-    OutOfNothing {
-        /// The size of the newer tree.
-        new: u64,
-    },
+    /// There is no such proof.
+    #[error(transparent)]
+    Sizes(#[from] SizeError),
     /// Too many or too few hashes for these sizes.
     #[error("the proof has {found} hashes, which is not what these sizes need")]
     Length {
@@ -114,9 +103,7 @@ pub fn inclusion_proof<S: HashSource>(
     size: u64,
 ) -> Result<Vec<NodeHash>, ProofError<S::Error>> {
     bounded(size)?;
-    if index >= size {
-        return Err(ProofError::NoSuchLeaf { index, size });
-    }
+    has_leaf(index, size)?;
     let mut proof = Vec::new();
     let (mut start, mut end) = (0, size);
     while end - start > 1 {
@@ -140,13 +127,8 @@ pub fn consistency_proof<S: HashSource>(
     new: u64,
 ) -> Result<Vec<NodeHash>, ProofError<S::Error>> {
     bounded(new)?;
-    if old > new {
-        return Err(ProofError::Backwards { old, new });
-    }
+    has_grown(old, new)?;
     let mut proof = Vec::new();
-    if old == 0 && new > 0 {
-        return Err(ProofError::OutOfNothing { new });
-    }
     let (mut start, mut end) = (0, new);
     while old != end {
         let middle = start + split(end - start);
@@ -173,9 +155,7 @@ pub fn verify_inclusion(
     proof: &[NodeHash],
     head: TreeHead,
 ) -> Result<(), VerifyError> {
-    if index >= head.size {
-        return Err(VerifyError::NoSuchLeaf { index, size: head.size });
-    }
+    has_leaf(index, head.size)?;
     let (mut place, mut last) = (index, head.size - 1);
     let mut computed = leaf;
     for hash in proof {
@@ -207,12 +187,7 @@ pub fn verify_consistency(
     proof: &[NodeHash],
 ) -> Result<(), VerifyError> {
     let length = VerifyError::Length { found: proof.len() };
-    if old.size > new.size {
-        return Err(VerifyError::Backwards { old: old.size, new: new.size });
-    }
-    if old.size == 0 && new.size > 0 {
-        return Err(VerifyError::OutOfNothing { new: new.size });
-    }
+    has_grown(old.size, new.size)?;
     if old.size == 0 && old.root != NodeHash::EMPTY_ROOT {
         let computed = NodeHash::EMPTY_ROOT;
         return Err(VerifyError::OtherOldRoot { computed, expected: old.root });
@@ -267,6 +242,21 @@ fn climb(place: &mut u64, last: &mut u64) {
         *place >>= 1;
         *last >>= 1;
     }
+}
+
+fn has_leaf(index: u64, size: u64) -> Result<(), SizeError> {
+    if index < size { Ok(()) } else { Err(SizeError::NoSuchLeaf { index, size }) }
+}
+
+/// Whether a proof may say that a tree grew out of an older one.
+fn has_grown(old: u64, new: u64) -> Result<(), SizeError> {
+    if old > new {
+        return Err(SizeError::Backwards { old, new });
+    }
+    if old == 0 && new > 0 {
+        return Err(SizeError::OutOfNothing { new });
+    }
+    Ok(())
 }
 
 fn bounded<E>(size: u64) -> Result<(), ProofError<E>> {

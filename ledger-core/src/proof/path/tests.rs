@@ -166,21 +166,24 @@ fn what_no_tree_has_is_refused() {
     let leaves = numbered(8);
     let mut source = Levels::new(&leaves);
     let head = naive_head(&leaves);
-    let gone = ProofError::NoSuchLeaf { index: 8, size: 8 };
+    let gone = ProofError::Sizes(SizeError::NoSuchLeaf { index: 8, size: 8 });
     assert_eq!(inclusion_proof(&mut source, 8, 8), Err(gone));
-    let gone = VerifyError::NoSuchLeaf { index: 8, size: 8 };
+    let gone = VerifyError::Sizes(SizeError::NoSuchLeaf { index: 8, size: 8 });
     assert_eq!(verify_inclusion(leaves[0], 8, &[], head), Err(gone));
-    let empty = VerifyError::NoSuchLeaf { index: 0, size: 0 };
+    let empty = VerifyError::Sizes(SizeError::NoSuchLeaf { index: 0, size: 0 });
     assert_eq!(verify_inclusion(leaves[0], 0, &[], TreeHead::EMPTY), Err(empty));
-    let backwards = ProofError::Backwards { old: 8, new: 7 };
+    let backwards = ProofError::Sizes(SizeError::Backwards { old: 8, new: 7 });
     assert_eq!(consistency_proof(&mut source, 8, 7), Err(backwards));
-    let backwards = VerifyError::Backwards { old: 8, new: 0 };
+    let backwards = VerifyError::Sizes(SizeError::Backwards { old: 8, new: 0 });
     assert_eq!(verify_consistency(head, TreeHead::EMPTY, &[]), Err(backwards));
     let size = TREE_SIZE_MAX + 1;
     assert_eq!(root_at(&mut source, size), Err(ProofError::TooLarge { size }));
-    assert_eq!(consistency_proof(&mut source, 0, 8), Err(ProofError::OutOfNothing { new: 8 }));
+    assert_eq!(
+        consistency_proof(&mut source, 0, 8),
+        Err(ProofError::Sizes(SizeError::OutOfNothing { new: 8 }))
+    );
     let nothing = verify_consistency(TreeHead::EMPTY, head, &[]);
-    assert_eq!(nothing, Err(VerifyError::OutOfNothing { new: 8 }));
+    assert_eq!(nothing, Err(VerifyError::Sizes(SizeError::OutOfNothing { new: 8 })));
     assert_eq!(consistency_proof(&mut source, 0, 0), Ok(Vec::new()));
     assert_eq!(verify_consistency(TreeHead::EMPTY, TreeHead::EMPTY, &[]), Ok(()));
     let forged = TreeHead { size: 0, root: leaves[0] };
