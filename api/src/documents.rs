@@ -71,6 +71,17 @@ impl App {
         basis.map_err(|error| ApiError::internal(&error))
     }
 
+    /// All that the documents of a tenant's period rest on, as of a position.
+    pub(crate) fn books_of(
+        &self,
+        tenant: &TenantId,
+        period: BillingPeriod,
+        up_to: Position,
+    ) -> Result<Books, ApiError> {
+        let slugs = self.slugs_of(tenant, up_to)?;
+        self.books(&self.heads(tenant, period)?, &slugs, up_to)
+    }
+
     pub(crate) fn books(
         &self,
         heads: &Heads,

@@ -74,8 +74,7 @@ impl App {
             return Ok(free.clone());
         }
         let folded_to = found.issued.document.folded_to;
-        let slugs = self.slugs_of(&found.tenant, folded_to)?;
-        let books = self.books(&self.heads(&found.tenant, found.period)?, &slugs, folded_to)?;
+        let books = self.books_of(&found.tenant, found.period, folded_to)?;
         let (unpriced, capped) =
             free_usage(&found.issued, &books).map_err(|error| ApiError::internal(&error))?;
         let free = Free::of(&unpriced, &capped)?;

@@ -256,9 +256,7 @@ pub(crate) async fn explain_one(
     blocking(move || {
         let found = app.views.invoice(&scope, &number)?;
         let folded_to = found.issued.document.folded_to;
-        let slugs = app.slugs_of(&found.tenant, folded_to)?;
-        let heads = app.heads(&found.tenant, found.period)?;
-        let books = app.books(&heads, &slugs, folded_to)?;
+        let books = app.books_of(&found.tenant, found.period, folded_to)?;
         let explained = explain(&found.issued, &books);
         let explained = explained.map_err(|error| ApiError::internal(&error))?;
         Ok(answer(explained, found.position))

@@ -202,8 +202,7 @@ pub(crate) async fn spend(
     blocking(move || {
         let (head, now) = (app.log.head(), app.now());
         let (account, offers) = known(&app, &tenant, head)?;
-        let slugs = app.slugs_of(&tenant, head)?;
-        let books = app.books(&app.heads(&tenant, now.period())?, &slugs, head)?;
+        let books = app.books_of(&tenant, now.period(), head)?;
         let used = match account.draws_usage() {
             true => Vec::new(),
             false => used_of(&books.basis, now)?,
