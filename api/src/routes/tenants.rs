@@ -4,7 +4,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger_core::decide::account::Account;
+use ledger_core::decide::account::profile::ProfileRefusal;
 use ledger_core::decide::catalog::Offers;
+use ledger_core::event::Event;
 use ledger_core::event::account::{Party, Settlement, TaxProfileSet, TaxTerms, TenantRegistered};
 use ledger_core::id::{Label, PlanCode, TenantId};
 use ledger_core::log::{EventLog, Position, Record, Revision};
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::{Caller, Shared, answer, answer_one, blocking, done, keys_of, tenant_of};
-use crate::app::{App, State as Fold};
+use crate::app::{App, Command, State as Fold};
 use crate::body::JsonBody;
 use crate::error::ApiError;
 
@@ -85,6 +87,19 @@ fn body_of(app: &App, tenant: &TenantId, as_of: Position) -> Result<TenantBody, 
     })
 }
 
+/// Runs a command on one account and answers with what the tenant has become.
+fn change(
+    app: &App,
+    (tenant, command): (&TenantId, &Command),
+    status: StatusCode,
+    decide: impl Fn(&Account) -> Result<Vec<Event>, ProfileRefusal>,
+) -> Result<Response, ApiError> {
+    let made = app.run::<Account>(&Stream::Account(tenant.clone()), command, |account| {
+        decide(account).map_err(|it| ApiError::refused(&it, Map::new()))
+    })?;
+    Ok(done(status, body_of(app, tenant, made.position)?, &made))
+}
+
 /// `POST /tenants`
 pub(crate) async fn create(
     State(app): State<Shared>,
@@ -102,12 +117,9 @@ pub(crate) async fn create(
             internal: body.internal,
         };
         let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
-        let stream = Stream::Account(body.id.clone());
-        let made = app.run::<Account>(&stream, &command, |account| {
-            let decided = account.register(&registered, &offers, &app.settings.default_plans);
-            decided.map_err(|it| ApiError::refused(&it, Map::new()))
-        })?;
-        Ok(done(StatusCode::CREATED, body_of(&app, &body.id, made.position)?, &made))
+        change(&app, (&body.id, &command), StatusCode::CREATED, |account| {
+            account.register(&registered, &offers, &app.settings.default_plans)
+        })
     })
     .await
 }
@@ -170,11 +182,7 @@ pub(crate) async fn set_tax_profile(
         let scope = keys_of(&tenant);
         let command = caller.command(&app, "set-tax-profile", scope, &body, body.occurred_at)?;
         let set = TaxProfileSet { customer: body.customer.clone(), tax: body.tax.clone() };
-        let stream = Stream::Account(tenant.clone());
-        let made = app.run::<Account>(&stream, &command, |account| {
-            account.set_tax_profile(&set).map_err(|it| ApiError::refused(&it, Map::new()))
-        })?;
-        Ok(done(StatusCode::OK, body_of(&app, &tenant, made.position)?, &made))
+        change(&app, (&tenant, &command), StatusCode::OK, |it| it.set_tax_profile(&set))
     })
     .await
 }
@@ -200,12 +208,9 @@ pub(crate) async fn assign_plan(
         let scope = keys_of(&tenant);
         let command = caller.command(&app, "assign-plan", scope, &body, body.occurred_at)?;
         let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
-        let stream = Stream::Account(tenant.clone());
-        let made = app.run::<Account>(&stream, &command, |account| {
-            let decided = account.assign_plan(&offers, &body.plan_code);
-            decided.map_err(|it| ApiError::refused(&it, Map::new()))
-        })?;
-        Ok(done(StatusCode::OK, body_of(&app, &tenant, made.position)?, &made))
+        change(&app, (&tenant, &command), StatusCode::OK, |account| {
+            account.assign_plan(&offers, &body.plan_code)
+        })
     })
     .await
 }
@@ -230,11 +235,7 @@ pub(crate) async fn set_cost_cap(
     blocking(move || {
         let scope = keys_of(&tenant);
         let command = caller.command(&app, "set-cost-cap", scope, &body, body.occurred_at)?;
-        let stream = Stream::Account(tenant.clone());
-        let made = app.run::<Account>(&stream, &command, |account| {
-            account.set_cost_cap(body.cap).map_err(|it| ApiError::refused(&it, Map::new()))
-        })?;
-        Ok(done(StatusCode::OK, body_of(&app, &tenant, made.position)?, &made))
+        change(&app, (&tenant, &command), StatusCode::OK, |it| it.set_cost_cap(body.cap))
     })
     .await
 }
