@@ -51,8 +51,8 @@ pub(crate) async fn show(State(app): State<Shared>, caller: Caller) -> Result<Re
 pub(crate) async fn plans(State(app): State<Shared>, caller: Caller) -> Result<Response, ApiError> {
     caller.principal.read_own()?;
     blocking(move || {
-        let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
         let head = app.log.head();
+        let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, head)?;
         Ok(answer(json!({"data": plans_of(&offers), "position": head}), head))
     })
     .await
@@ -122,9 +122,9 @@ fn publish_all(
         decided.map_err(|it| ApiError::refused(&it, Map::new()))
     };
     if parameters.dry_run {
-        let (offers, _) = app.state::<Offers>(&Stream::Catalog)?;
-        let would = decide(&offers)?;
         let head = app.log.head();
+        let (offers, _) = app.state_as_of::<Offers>(&Stream::Catalog, head)?;
+        let would = decide(&offers)?;
         let body = json!({"dry_run": true, "published": would});
         return Ok(answer(body, head));
     }
