@@ -1,3 +1,5 @@
+//! The keys of a segment are found alike, whoever put them into its table.
+
 use crate::log::embedded::raw::{self, NameDefinition, RawRecord, RowBase};
 use crate::log::embedded::tail::TailFrame;
 use crate::log::storage::{FileSystem, Storage};
@@ -30,14 +32,14 @@ fn frame(from: u32, events: u32) -> (TailFrame, Vec<u8>) {
         name(NameKind::Wire, 0, "usage-recorded.v1");
         name(NameKind::Actor, 0, "producer meter");
     }
-    if from % (2 * EVENTS_PER_FRAME) == 0 {
+    if from.is_multiple_of(2 * EVENTS_PER_FRAME) {
         let number = source_of(from);
         name(NameKind::Source, number, &format!("acme /meter/{number}"));
     }
     for ordinal in from..from + events {
         let text = format!("of {ordinal}");
         let id = uuid(ordinal);
-        let is_uuid = ordinal % 7 != 0;
+        let is_uuid = !ordinal.is_multiple_of(7);
         let id = if is_uuid { &id[..] } else { text.as_bytes() };
         let key = raw::RawKey { source: source_of(ordinal), id, is_uuid, index: ordinal % 3 };
         let record = RawRecord {
@@ -50,7 +52,7 @@ fn frame(from: u32, events: u32) -> (TailFrame, Vec<u8>) {
             actor: 0,
             causation: None,
             correlation: None,
-            key: (ordinal % 11 != 0).then_some(key),
+            key: (!ordinal.is_multiple_of(11)).then_some(key),
             fingerprint: None,
             body: b"body",
         };
@@ -87,12 +89,12 @@ fn every_key_of_a_segment_is_found_whoever_put_it_in() {
             assert_eq!(index.events(), events);
             for ordinal in 0..events {
                 let (text, id) = (format!("of {ordinal}"), uuid(ordinal));
-                let is_uuid = ordinal % 7 != 0;
+                let is_uuid = !ordinal.is_multiple_of(7);
                 let id = if is_uuid { &id[..] } else { text.as_bytes() };
                 let source = format!("acme /meter/{}", source_of(ordinal));
                 let key = hash.key(&source, is_uuid, id, ordinal % 3);
                 let found: Vec<u32> = index.key_candidates(key).collect();
-                let expected = if ordinal % 11 == 0 { vec![] } else { vec![ordinal] };
+                let expected = if ordinal.is_multiple_of(11) { vec![] } else { vec![ordinal] };
                 assert_eq!(found, expected, "{ordinal} of {events}");
             }
         }
