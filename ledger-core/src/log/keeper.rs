@@ -18,7 +18,8 @@
 //! Who feeds it asks [`Keeper::next_index`] which leaf comes next and may be told an earlier one
 //! than before: where tiles are lost, the log is read twice, once to see that it still leads to the
 //! signed root, and once to write the tiles. So tiles that tell what was changed are never
-//! overwritten by those of a changed log.
+//! overwritten by those of a changed log. Should the two readings differ, nothing is signed, and
+//! the log is judged again.
 
 use std::fmt;
 use std::io;
@@ -344,6 +345,9 @@ impl Keeper {
             if size != signed {
                 return Err(KeeperError::Unsigned { size, signed });
             }
+            // Where the log was read once more, the last tiles may be in memory only.
+            let signed = state.signed_head().unwrap_or(TreeHead::EMPTY);
+            state.settle(storage, signed)?;
             state.secrets.erase(storage.as_ref(), scope, size)
         })
     }
@@ -520,13 +524,32 @@ impl State {
         if durable < signed.size {
             return Err(KeeperError::LogTooShort { durable, signed: signed.size });
         }
-        let Work::Growing { writer, written } = &mut self.work else { return Ok(None) };
+        let Work::Growing { writer, .. } = &self.work else { return Ok(None) };
         let head = writer.head();
-        if head.size <= signed.size {
+        if head.size < signed.size {
             return Ok(None);
         }
         if head.size > durable && !hasty {
             return Err(KeeperError::NotDurable { size: head.size, durable });
+        }
+        self.settle(storage, signed)?;
+        if head.size == signed.size {
+            return Ok(None);
+        }
+        let checkpoint = Checkpoint::new(self.key.verifier().name().as_str(), head);
+        let next =
+            checkpoints::sign(storage.as_ref(), &self.key, checkpoint, self.signed.as_ref())?;
+        self.signed = Some(next);
+        Ok(Some(head))
+    }
+
+    /// Puts what was absorbed into the files, and holds what they then say to what was signed: the
+    /// log that is read to write tiles may be another than the one that was read to judge it.
+    fn settle(&mut self, storage: &Arc<dyn Storage>, signed: TreeHead) -> Result<(), KeeperError> {
+        let Work::Growing { writer, written } = &mut self.work else { return Ok(()) };
+        let head = writer.head();
+        if head == signed && self.unsynced.len() == 0 && edge_widths(writer) == *written {
+            return Ok(());
         }
         for tile in writer.edge() {
             let written = written.get_mut(usize::from(tile.path.level()));
@@ -542,11 +565,7 @@ impl State {
             let computed = TreeHead { size: signed.size, root };
             return Err(KeeperError::OtherHistory { computed, signed });
         }
-        let checkpoint = Checkpoint::new(self.key.verifier().name().as_str(), head);
-        let next =
-            checkpoints::sign(storage.as_ref(), &self.key, checkpoint, self.signed.as_ref())?;
-        self.signed = Some(next);
-        Ok(Some(head))
+        Ok(())
     }
 }
 

@@ -8,6 +8,8 @@ use crate::testing::disk::{
     SystemError,
 };
 
+mod twice;
+
 const ORIGIN: &str = "example.com/ledger";
 const HARSHNESS: Harshness = Harshness { names_in_any_subset: true, stale_sectors: true };
 
