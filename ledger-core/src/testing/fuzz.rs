@@ -8,14 +8,17 @@ use std::fmt::{Debug, Display};
 use std::str::FromStr;
 use std::sync::OnceLock;
 
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::bill;
 use crate::catalog::Catalog;
 use crate::event::{Event, Wire};
-use crate::gateway::{signature, standard, stripe};
+use crate::gateway::{Outcome, signature, standard, stripe};
 use crate::log::embedded::raw::{RowBase, Rows};
-use crate::proof::{NodeHash, Note, ProofFile, SigningKey, TilePath};
+use crate::proof::{
+    Checkpoint, NodeHash, Note, ProofFile, SigningKey, TilePath, TreeHead, node_hash,
+};
 use crate::{id, money, stream, time};
 
 use super::damage::Intact;
@@ -101,61 +104,81 @@ fn bill(bytes: &[u8]) -> bool {
     true
 }
 
-/// A catalog: it is taken whole or refused.
+/// A catalog: it is taken whole or refused, and what was taken is written as the same.
 fn catalog(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| Catalog::read(text).is_ok())
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let Ok(read) = Catalog::read(text) else { return false };
+    let whole = serde_json::from_str::<IgnoredAny>(text);
+    assert!(whole.is_ok(), "a part of a file was taken: {whole:?}");
+    let written = serde_json::to_string(&read).expect("what was read can be written");
+    assert_eq!(Catalog::read(&written).as_ref(), Ok(&read));
+    true
 }
 
-/// A gateway's event, of a test and for real.
+/// A gateway's event, of a test or for real; what it says of money is more than nothing.
 fn gateway(bytes: &[u8]) -> bool {
     let [test, live] = [false, true].map(|livemode| stripe::read(bytes, livemode));
     assert!(test.is_err() || live.is_err(), "one event is of a test and for real");
-    test.is_ok() || live.is_ok()
+    let Ok(notice) = test.or(live) else { return false };
+    if let Outcome::Payment { amount, .. } = &notice.outcome {
+        assert!(!amount.is_negative() && !amount.is_zero(), "{notice:?}");
+    }
+    true
 }
 
-/// Headers in lines, then a body. Nobody signs with the key by chance.
+/// What a seed of `signature` was signed over with these keys, lately: id, second, body. Another
+/// was signed long ago.
+const SIGNED_MESSAGE: (&str, i64, &str) = ("msg_2b", 1_775_000_000, r#"{"id":"evt_1"}"#);
+
+/// Headers in lines, then a body. Nobody signs with the keys by chance: what is believed is what a
+/// seed was signed over.
 fn signatures(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let text = text.strip_suffix('\n').unwrap_or(text);
     let mut lines = text.splitn(5, '\n');
     let mut line = || lines.next().unwrap_or_default();
     let (header, id, timestamp, signed, body) = (line(), line(), line(), line(), line());
-    let now = time::Timestamp::from_seconds(1_775_000_000).expect("a time of our days");
+    let (known_id, seconds, known_body) = SIGNED_MESSAGE;
+    let now = time::Timestamp::from_seconds(seconds).expect("a time of our days");
     let secret = signature::Secret::new(b"the key of the fuzzer").expect("it is not empty");
     let of_header = signature::verify(header, body.as_bytes(), &[secret], now, 300);
     let headers = standard::Headers { id, timestamp, signature: signed };
     let key = standard::Key::read("whsec_dGhlIGtleSBvZiB0aGUgZnV6emVyIGlzIHRoaXM=");
-    let of_standard = key.map(|key| standard::verify(&headers, body.as_bytes(), &[key], now, 300));
-    assert!(of_header.is_err(), "{header:?} was not signed by us");
-    assert!(matches!(of_standard, Ok(Err(_))), "{headers:?} were not signed by us");
-    let is_shaped = |it: &signature::SignatureError| {
-        !matches!(it, signature::SignatureError::MalformedHeader { .. })
+    let key = key.expect("it is a key");
+    let of_standard = standard::verify(&headers, body.as_bytes(), &[key], now, 300);
+    let is_ours = |answer: &Result<time::Timestamp, _>| *answer == Ok(now) && body == known_body;
+    assert!(of_header.is_err() || is_ours(&of_header), "{header:?} was not signed by us");
+    let is_standard = is_ours(&of_standard) && id == known_id;
+    assert!(of_standard.is_err() || is_standard, "{headers:?} were not signed by us");
+    let is_shaped = |answer: &Result<_, signature::SignatureError>| {
+        !matches!(answer, Err(signature::SignatureError::MalformedHeader { .. }))
     };
-    of_header.as_ref().is_err_and(is_shaped)
-        || of_standard.is_ok_and(|it| it.as_ref().is_err_and(is_shaped))
+    is_shaped(&of_header) || is_shaped(&of_standard)
 }
 
 /// One word as everything that has a text: what is read is written, and that is read as the same.
+/// What names something is written as it was read; numbers and times have several spellings.
 fn word(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let text = text.strip_suffix('\n').unwrap_or(text);
     let seen = [
-        round_trips::<stream::Stream>(text),
-        round_trips::<id::TenantId>(text),
-        round_trips::<id::DeploymentId>(text),
-        round_trips::<id::ResourceId>(text),
-        round_trips::<id::EventId>(text),
-        round_trips::<id::InvoiceNumber>(text),
-        round_trips::<id::Note>(text),
-        round_trips::<id::Sha256Digest>(text),
-        round_trips::<money::Currency>(text),
+        has_one_spelling::<stream::Stream>(text),
+        has_one_spelling::<id::TenantId>(text),
+        has_one_spelling::<id::DeploymentId>(text),
+        has_one_spelling::<id::ResourceId>(text),
+        has_one_spelling::<id::EventId>(text),
+        has_one_spelling::<id::InvoiceNumber>(text),
+        has_one_spelling::<id::Note>(text),
+        has_one_spelling::<id::Sha256Digest>(text),
+        has_one_spelling::<money::Currency>(text),
         round_trips::<money::Exact>(text),
         round_trips::<money::Quantity>(text),
         round_trips::<money::UnitPrice>(text),
         round_trips::<money::Percent>(text),
         round_trips::<time::Timestamp>(text),
-        round_trips::<time::Day>(text),
+        has_one_spelling::<time::Day>(text),
         round_trips::<time::BillingPeriod>(text),
-        round_trips::<TilePath>(text),
+        has_one_spelling::<TilePath>(text),
     ];
     seen.contains(&true)
 }
@@ -170,20 +193,38 @@ fn round_trips<T: FromStr + Display + PartialEq + Debug>(text: &str) -> bool {
     true
 }
 
-/// A signed note, and a file that proves a leaf. Nobody signs with the key by chance.
+fn has_one_spelling<T: FromStr + Display + PartialEq + Debug>(text: &str) -> bool {
+    let Ok(value) = text.parse::<T>() else { return false };
+    assert_eq!(value.to_string(), text, "{value:?} has another spelling");
+    true
+}
+
+/// Where the seeds of `proof` that this key signed say they are from: this log, and another one.
+const ORIGINS: [&str; 2] = ["counterfoil.example/fuzz", "counterfoil.example/other"];
+
+/// A signed note, and a file that proves a leaf; each is written as it was read. Nobody signs with
+/// the key by chance: what is believed is what a seed was signed over, a leaf of zeros, the
+/// second of two.
 fn proof(bytes: &[u8]) -> bool {
-    let key = "counterfoil.example/fuzz".parse().expect("it is the name of a key");
-    let key = SigningKey::new(key, &[7; 32]);
+    let [origin, _] = ORIGINS;
+    let key = SigningKey::new(origin.parse().expect("it is the name of a key"), &[7; 32]);
+    let (first, second) = (NodeHash([1; 32]), NodeHash([0; 32]));
+    let head = TreeHead { size: 2, root: node_hash(&first, &second) };
     let note = Note::parse(bytes);
     if let Ok(note) = &note {
-        assert!(note.verify(std::slice::from_ref(key.verifier())).is_err(), "we signed nothing");
+        assert_eq!(note.to_string().as_bytes(), bytes);
+        if let Ok(text) = note.verify(std::slice::from_ref(key.verifier())) {
+            let ours = ORIGINS.map(|it| Checkpoint::new(it, head).to_string());
+            assert!(ours.iter().any(|it| it == text), "we signed no {text:?}");
+        }
     }
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     let Ok(file) = text.parse::<ProofFile>() else { return note.is_ok() };
-    assert_eq!(file.to_string().parse::<ProofFile>().as_ref(), Ok(&file));
-    let leaf = NodeHash::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-    let proven = file.verify(leaf.expect("32 bytes"), key.verifier(), "counterfoil.example/fuzz");
-    assert!(proven.is_err(), "we signed nothing");
+    assert_eq!(file.to_string(), text);
+    if let Ok(checkpoint) = file.verify(second, key.verifier(), origin) {
+        assert_eq!(checkpoint, Checkpoint::new(origin, head), "we signed no such head");
+        assert_eq!((file.index, file.hashes.as_slice()), (1, &[first][..]), "it proves another");
+    }
     true
 }
 
