@@ -14,6 +14,13 @@ fn stated(id: &str, kind: &str, quantity: &str, unit: &str) -> Value {
     })
 }
 
+fn with(event: &Value, other: &Value) -> Value {
+    let mut event = event.clone();
+    let members = other.as_object().unwrap();
+    members.iter().for_each(|(name, value)| event[name] = value.clone());
+    event
+}
+
 fn sent(event: &Value) -> Request {
     Request::new("POST", "/api/v1/events").body("application/cloudevents+json", &event.to_string())
 }
@@ -140,6 +147,7 @@ fn a_record_is_corrected_once_by_an_operator() {
     // Corrected after its invoice, it is on the next one.
     rollup(&server, "");
     correct(&server, &wrong, "late", "105").good();
+    assert_eq!(correct(&server, &wrong, "fix", "5").text, first.text, "it answers as it did");
     let may =
         Request::new("POST", "/api/v1/invoices/rollup?period=2026-05&tenant=acme&dry_run=true");
     let may = server.operator(may).good();
@@ -158,6 +166,14 @@ fn a_gauge_is_billed_from_month_to_month() {
         "subject": "bob", "time": "2026-04-20T00:00:00Z",
         "data": {"resource_kind": "node_hour", "value": "1"},
     });
+    let wrong = json!({"time": "2026-03-20T00:00:00Z", "id": "wrong"});
+    let wrong = recorded(&server, &with(&gauge, &wrong));
+    let expected = json!({
+        "position": wrong, "tenant": "bob", "period": "2026-03", "resource_kind": "node_hour",
+        "deployment": null, "resource": null, "recorded": "1", "quantity": "0",
+        "occurred_at": "2026-03-20T00:00:00Z",
+    });
+    assert_eq!(correct(&server, &wrong, "void", "0").good(), expected);
     server.operator(sent(&gauge)).good();
     for (month, amount) in [("2026-04", "1.85"), ("2026-05", "5.21"), ("2026-06", "5.04")] {
         let path = format!("/api/v1/invoices/rollup?period={month}&tenant=bob");

@@ -1,10 +1,12 @@
 //! What a tenant may do with what is its own, and what it would gain by: its suspension, its free
 //! time, its limits.
 
+use ledger_core::event::{account, parsed};
+use ledger_core::money::{Currency, Money};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Request};
-use crate::server::Server;
+use crate::server::{Server, put_past_decisions};
 
 fn furnished() -> (tempfile::TempDir, Server) {
     let directory = tempfile::tempdir().unwrap();
@@ -211,4 +213,50 @@ fn a_tenant_sees_its_quota() {
     assert!(quota()["last_activity_at"].is_string());
     let nobody = Request::get("/api/v1/tenants/nobody/quota");
     server.operator(nobody).problem(404, "not_found");
+}
+
+#[test]
+fn a_tenant_sees_what_it_bought_and_its_tiers() {
+    let (directory, server) = furnished();
+    let prices = json!({"resource_prices": [{
+        "kind": "vm_hour", "unit": "hour", "price": "0.01", "currency": "USD",
+        "ladder": {
+            "tiers": [{"name": "week", "days": 7, "multiplier": "0.5"},
+                      {"name": "ages", "days": 60000, "multiplier": "0.25"}],
+            "categories": ["vm"], "default_category": "vm",
+        },
+    }]});
+    server.operator(Request::post("/api/v1/catalog", &prices.to_string())).good();
+    assert!(server.stop().success());
+    let usd = |amount: &str| Money::parse(amount, Currency::USD).unwrap();
+    let end = "2190-01-01T00:00:00Z";
+    let paid = account::CreditToppedUp {
+        lot: parsed("paid"),
+        amount: usd("12.50"),
+        expires_at: None,
+        origin: account::CreditOrigin::Operator { reason: parsed("a transfer") },
+    };
+    let bought = account::PlanPurchased {
+        plan: parsed("vm5"),
+        version: 1,
+        price: usd("10"),
+        lots: vec![account::LotPart { lot: parsed("paid"), amount: usd("10") }],
+        slots: 5,
+        ends_at: parsed(end),
+    };
+    let (slot, plan) = (parsed("vm-1"), parsed("vm5"));
+    let used = account::SlotAllocated { slot, plan, cost: usd("2"), expires_at: parsed(end) };
+    let (first, then) = ("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z");
+    let events = vec![(first, paid.into()), (then, bought.into()), (then, used.into())];
+    put_past_decisions(directory.path(), "account-bob", events);
+    let server = Server::start(directory.path());
+    let quota = server.tenant("bob", Request::get("/api/v1/tenants/bob/quota")).good();
+    let expected = json!({
+        "tenant": "bob", "plan": "vm5", "slots": {"total": 5, "used": 1}, "period_end": end,
+        "credit": {"amount": "2.50", "currency": "USD"},
+        "tier": {"name": "week", "multiplier": "0.5", "at": "2026-03-08T00:00:00Z"},
+        "next_tier": {"name": "ages", "multiplier": "0.25", "at": "2190-06-09T00:00:00Z"},
+        "last_activity_at": null,
+    });
+    assert_eq!(quota, expected);
 }

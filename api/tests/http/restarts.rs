@@ -1,18 +1,15 @@
 //! However a server ends, the next one gives the same answers: the log is all there is to know.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::sync::Arc;
+use std::process::Stdio;
 
 use ledger_core::event::{Event, invoice};
-use ledger_core::log::embedded::{EmbeddedLog, Options};
-use ledger_core::log::storage::FileSystem;
-use ledger_core::log::{EventLog as _, Expected, NewEvent};
-use ledger_core::testing::log::append;
 use serde_json::{Value, json};
 
 use crate::april;
 use crate::client::Request;
-use crate::server::{Server, command};
+use crate::server::{Server, command, put_past_decisions};
 
 /// What a server says of everything it has, once its views have seen a position.
 fn answers(server: &Server, after: u64) -> Vec<Value> {
@@ -94,22 +91,13 @@ fn nothing_that_was_acknowledged_is_lost() {
 
 /// Puts the voiding of a document that never was into the log, past every decision.
 fn poison(data: &Path) {
-    let storage = FileSystem::create(data.join("ledger")).unwrap();
-    let log = EmbeddedLog::open(Arc::new(storage), Options::default()).unwrap();
     let voided = invoice::Voided {
         number: "INV-000099".parse().unwrap(),
         reason: "it never was".parse().unwrap(),
         is_replaced: false,
     };
-    let event = NewEvent {
-        event: Event::from(voided),
-        occurred_at: "2026-05-01T00:00:00Z".parse().unwrap(),
-        key: None,
-        fingerprint: None,
-    };
-    let stream = "invoice-bob.2026-04".parse().unwrap();
-    log.append(append(stream, Expected::Any, vec![event])).wait().unwrap();
-    log.close().unwrap();
+    let events = vec![("2026-05-01T00:00:00Z", Event::from(voided))];
+    put_past_decisions(data, "invoice-bob.2026-04", events);
 }
 
 #[test]
@@ -135,8 +123,19 @@ fn no_document_is_made_from_a_view_that_has_stopped() {
 }
 
 /// How a server ends that does not start, and what it says.
+/// How a server that does not start ends, and what it says. One that starts would never end.
 fn refused(data: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = command(data).args(arguments).output().unwrap();
+    let mut command = command(data);
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut told).unwrap();
+    if !told.is_empty() {
+        process.kill().unwrap();
+        process.wait().unwrap();
+        panic!("it starts with {arguments:?}: {told}");
+    }
+    let output = process.wait_with_output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 

@@ -4,10 +4,16 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
+use ledger_core::event::Event;
+use ledger_core::log::embedded::{EmbeddedLog, Options};
+use ledger_core::log::storage::FileSystem;
+use ledger_core::log::{EventLog as _, Expected, NewEvent};
+use ledger_core::testing::log::append;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -136,6 +142,19 @@ impl Drop for Server {
         self.process.kill().ok();
         self.process.wait().ok();
     }
+}
+
+/// Puts events into the log of a server that has ended, past every decision.
+pub(crate) fn put_past_decisions(data: &Path, stream: &str, events: Vec<(&str, Event)>) {
+    let storage = FileSystem::create(data.join("ledger")).unwrap();
+    let log = EmbeddedLog::open(Arc::new(storage), Options::default()).unwrap();
+    let new = |(at, event): (&str, Event)| {
+        let occurred_at = at.parse().unwrap();
+        NewEvent { event, occurred_at, key: None, fingerprint: None }
+    };
+    let events = events.into_iter().map(new).collect();
+    log.append(append(stream.parse().unwrap(), Expected::Any, events)).wait().unwrap();
+    log.close().unwrap();
 }
 
 /// The server's command on a data directory and a port that the kernel picks.
