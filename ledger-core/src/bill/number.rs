@@ -236,6 +236,8 @@ mod tests {
             refuses(BILL, text, NumberError::Comma);
         }
         refuses(LOOSE, "1,234.5,6", NumberError::Comma);
+        let endless = format!("1{}.00", ",000".repeat(20));
+        refuses(BILL, &endless, NumberError::Exact(ExactError::Overflow));
         refuses(Spelling::PLAIN, "1,234.56", NumberError::Comma);
         refuses(BILL, "($12.34)", NumberError::Parentheses);
         refuses(BILL, "$1.005", NumberError::Decimals(2));

@@ -68,6 +68,9 @@ fn what_is_not_an_exact_time_is_refused() {
         assert!(matches!(error, Err(TimeError::Range { .. })), "{text:?} {error:?}");
     }
     assert!(serde_json::from_str::<Timestamp>("\"1969-12-31T00:00:00Z\"").is_err());
+    for period in ["\"2026-13\"", "\"2026-00\"", "\"1969-12\"", "\"2026-4\""] {
+        assert!(serde_json::from_str::<BillingPeriod>(period).is_err(), "{period}");
+    }
     let early = postcard::to_allocvec(&-1_i64).unwrap();
     assert!(postcard::take_from_bytes::<Timestamp>(&early).is_err());
 }

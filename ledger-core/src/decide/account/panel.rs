@@ -68,10 +68,12 @@ mod tests {
     use crate::event::account::IdentityVerified;
     use crate::id::Role;
 
-    fn quota_shop() -> Offers {
+    fn quota_shop(change: impl FnOnce(&mut Catalog)) -> Offers {
         let catalog = include_str!("../../../../fixtures/catalogs/quota-usd.json");
+        let mut catalog = Catalog::read(catalog).unwrap();
+        change(&mut catalog);
         let mut script = Script::<Offers>::new();
-        let events = script.state.publish(&Catalog::read(catalog).unwrap(), script.at);
+        let events = script.state.publish(&catalog, script.at);
         script.take(events);
         script.state
     }
@@ -82,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_tenant_sees_what_it_has_and_what_comes_next() {
-        let (offers, mut script) = (quota_shop(), tenant());
+        let (offers, mut script) = (quota_shop(|_| ()), tenant());
         let panel = |script: &Script<Account>| {
             let panel = script.state.panel(&offers, script.at).unwrap().unwrap();
             let slots = panel.term.map(|it| (it.slots, panel.slots_used, it.ends_at));
@@ -114,5 +116,29 @@ mod tests {
         script.take(script.state.top_up(&lot("b", 1), script.at));
         assert_eq!(panel(&script).4, did);
         assert_eq!(Account::default().panel(&offers, script.at), Ok(None));
+    }
+
+    #[test]
+    fn the_tiers_are_those_of_the_plan_that_was_bought() {
+        let offers = quota_shop(|catalog| {
+            let of_list = catalog.resource_prices.iter().find_map(|it| it.ladder.clone());
+            let mut own = of_list.unwrap();
+            own.tiers.truncate(1);
+            own.tiers.iter_mut().for_each(|it| it.name = "own".parse().unwrap());
+            let bought = catalog.plans.iter_mut().find(|it| it.plan.as_str() == "vm5");
+            bought.unwrap().ladder = Some(own);
+        });
+        let mut script = tenant();
+        let paid_at = script.at;
+        script.take(script.state.verify_identity(&IdentityVerified { evidence: None }));
+        script.take(script.state.top_up(&lot("a", 1_250), paid_at));
+        let next = |script: &Script<Account>| {
+            let panel = script.state.panel(&offers, script.at).unwrap().unwrap();
+            named(panel.next_tier).map(|(name, _)| name)
+        };
+        assert_eq!(next(&script).as_deref(), Some("week"));
+        let buy = Purchase { plan: "vm5".parse().unwrap(), at: script.at, key: None };
+        script.take(script.state.purchase(&offers, &buy));
+        assert_eq!(next(&script).as_deref(), Some("own"));
     }
 }
