@@ -30,6 +30,7 @@ mod format;
 mod listing;
 mod merge;
 mod page;
+mod places;
 mod run;
 #[cfg(test)]
 mod tests;

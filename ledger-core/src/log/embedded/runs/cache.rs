@@ -7,12 +7,11 @@
 //! takes a chance from every page it passes. No read of a file happens under a lock.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use hashbrown::HashTable;
-
 use super::page::{PAGE_BYTES, Page};
+use super::places::{FilterPlaces, PageKey, Places};
 use crate::log::embedded::mapped::mapped;
 
 /// Of so many frames, one is for entries.
@@ -20,35 +19,13 @@ const FRAMES_PER_ENTRY_FRAME: usize = 64;
 /// How many rounds of the hand a page stays after it was asked for.
 const CHANCES: u8 = 2;
 
-/// One page of one opened run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PageKey(u64);
-
-impl PageKey {
-    /// The page of a run. A run has fewer than 2^32 pages.
-    #[inline]
-    pub(super) const fn new(run: u64, page: u64) -> Self {
-        Self(run << 32 | page)
-    }
-
-    const fn run(self) -> u64 {
-        self.0 >> 32
-    }
-
-    #[inline]
-    const fn hash(self) -> u64 {
-        let mixed = (self.0 ^ self.0 >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed ^ mixed >> 32
-    }
-}
-
 /// Pages in memory.
 pub(crate) struct PageCache {
     /// Of filters and first hashes.
     pub(super) index: Shelf,
     /// Of entries.
     pub(super) entries: Shelf,
-    next_run: AtomicU64,
+    next_run: AtomicU32,
 }
 
 impl PageCache {
@@ -59,7 +36,7 @@ impl PageCache {
         Arc::new(Self {
             index: Shelf::new(frames - for_entries),
             entries: Shelf::new(for_entries),
-            next_run: AtomicU64::new(0),
+            next_run: AtomicU32::new(0),
         })
     }
 
@@ -69,12 +46,12 @@ impl PageCache {
     }
 
     /// A number that no other opened run has.
-    pub(super) fn enrol(&self) -> u64 {
-        self.next_run.fetch_add(1, Ordering::Relaxed) & u64::from(u32::MAX)
+    pub(super) fn enrol(&self) -> u32 {
+        self.next_run.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Gives up all pages of a run that nobody looks at any more.
-    pub(super) fn forget(&self, run: u64) {
+    pub(super) fn forget(&self, run: u32) {
         self.index.write().forget(run);
         self.entries.write().forget(run);
     }
@@ -93,7 +70,7 @@ impl Shelf {
     fn new(frames_max: usize) -> Self {
         Self(RwLock::new(Frames {
             frames_max,
-            places: HashTable::new(),
+            places: Places::default(),
             // Only reserved: memory is touched as frames are first used.
             pages: mapped(frames_max),
             keys: Vec::new(),
@@ -122,7 +99,7 @@ impl Shelf {
 /// The frames, of which each holds one page.
 pub(super) struct Frames {
     frames_max: usize,
-    places: HashTable<(PageKey, u32)>,
+    places: Places,
     pages: Vec<Page>,
     keys: Vec<Option<PageKey>>,
     chances: Vec<AtomicU8>,
@@ -134,7 +111,16 @@ impl Frames {
     /// The page, if it is here.
     #[inline]
     pub(super) fn page(&self, key: PageKey) -> Option<&Page> {
-        let (_, frame) = *self.places.find(key.hash(), |it| it.0 == key)?;
+        self.frame(self.places.find(key)?)
+    }
+
+    /// The pages of one run's filter.
+    pub(super) fn filter(&self, run: u32) -> FilterPages<'_> {
+        FilterPages { frames: self, places: self.places.filter(run) }
+    }
+
+    #[inline]
+    fn frame(&self, frame: u32) -> Option<&Page> {
         let chances = self.chances.get(frame as usize)?;
         // Written only when it changes, so that readers do not fight for the line.
         if chances.load(Ordering::Relaxed) != CHANCES {
@@ -144,7 +130,7 @@ impl Frames {
     }
 
     fn keep(&mut self, key: PageKey, page: Page) {
-        if self.frames_max == 0 || self.places.find(key.hash(), |it| it.0 == key).is_some() {
+        if self.frames_max == 0 || self.places.find(key).is_some() {
             return;
         }
         let frame = match self.free.pop() {
@@ -163,7 +149,7 @@ impl Frames {
             *self.chances.get_mut(frame).expect(FRAME) = chances;
         }
         let frame = u32::try_from(frame).expect("there are fewer frames than that");
-        self.places.insert_unique(key.hash(), (key, frame), |it| it.0.hash());
+        self.places.put(key, frame);
     }
 
     fn give_up_one(&mut self) -> usize {
@@ -180,19 +166,34 @@ impl Frames {
     }
 
     fn drop_place(&mut self, frame: usize) {
-        let Some(key) = self.keys.get_mut(frame).expect(FRAME).take() else { return };
-        if let Ok(place) = self.places.find_entry(key.hash(), |it| it.0 == key) {
-            place.remove();
+        if let Some(key) = self.keys.get_mut(frame).expect(FRAME).take() {
+            self.places.drop(key);
         }
     }
 
-    fn forget(&mut self, run: u64) {
+    fn forget(&mut self, run: u32) {
         for frame in 0..self.keys.len() {
             if self.keys.get(frame).expect(FRAME).is_some_and(|key| key.run() == run) {
                 self.drop_place(frame);
                 self.free.push(frame);
             }
         }
+        self.places.forget(run);
+    }
+}
+
+/// The pages of one run's filter that are in memory.
+#[derive(Clone, Copy)]
+pub(super) struct FilterPages<'a> {
+    frames: &'a Frames,
+    places: FilterPlaces<'a>,
+}
+
+impl<'a> FilterPages<'a> {
+    /// The page, if it is here.
+    #[inline]
+    pub(super) fn page(&self, page: u64) -> Option<&'a Page> {
+        self.frames.frame(self.places.find(page)?)
     }
 }
 

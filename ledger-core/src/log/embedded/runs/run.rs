@@ -8,11 +8,12 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::cache::{Frames, PageCache, PageKey, Shelf};
+use super::cache::{FilterPages, Frames, PageCache, Shelf};
 use super::entries::{Entry, EntryPage, EntryShape};
 use super::filter::{BLOCK_BYTES, holds, scale};
 use super::format::{CHUNK_PAGES, Header, HeaderVerdict, Plan, run_name};
 use super::page::{Fault, PAGE_BYTES, Page, offset, read_whole};
+use super::places::PageKey;
 use super::{HASH_BITS, RunsError, RunsPlace};
 use crate::log::storage::{File, Storage};
 
@@ -28,7 +29,7 @@ pub(super) struct Run {
     plan: Plan,
     shape: EntryShape,
     seed: u32,
-    number: u64,
+    number: u32,
     cache: Arc<PageCache>,
     is_damaged: AtomicBool,
     writers: Option<Writers>,
@@ -143,12 +144,20 @@ impl Run {
         self.plan.pages().unwrap_or(0) * PAGE_BYTES as u64
     }
 
+    /// The pages of its filter that are in memory.
+    pub(super) fn filter<'a>(&self, frames: &'a Frames) -> FilterPages<'a> {
+        frames.filter(self.number)
+    }
+
     /// The block of the filter where a hash would be, if it is in memory.
     #[inline]
-    pub(super) fn block<'a>(&self, frames: &'a Frames, hash: u64) -> Option<&'a [u8; BLOCK_BYTES]> {
+    pub(super) fn block<'a>(
+        &self,
+        filter: &FilterPages<'a>,
+        hash: u64,
+    ) -> Option<&'a [u8; BLOCK_BYTES]> {
         let place = self.plan.filter.place(hash);
-        let key = PageKey::new(self.number, self.plan.filter_page(place.page));
-        frames.page(key)?.body().get(place.at..)?.first_chunk()
+        filter.page(place.page)?.body().get(place.at..)?.first_chunk()
     }
 
     /// Asks the filter, as far as it is in memory.
@@ -157,7 +166,7 @@ impl Run {
         if self.header.count == 0 {
             return Asked::Absent;
         }
-        match self.block(frames, hash) {
+        match self.block(&self.filter(frames), hash) {
             Some(block) if holds(block, hash) => Asked::Maybe,
             Some(_) => Asked::Absent,
             None => Asked::Unread,
@@ -168,7 +177,8 @@ impl Run {
     pub(super) fn ask_unread(&self, hash: u64) -> Result<bool, RunsError> {
         let place = self.plan.filter.place(hash);
         let number = self.plan.filter_page(place.page);
-        self.with_page(number, &self.cache.index, |page| {
+        let key = PageKey::of_filter(self.number, place.page);
+        self.with_page(number, key, &self.cache.index, |page| {
             let block = page.body().get(place.at..).and_then(|it| it.first_chunk());
             Ok(block.is_some_and(|block| holds(block, hash)))
         })
@@ -177,7 +187,8 @@ impl Run {
     /// Hands the values of a hash to `found`, in order.
     pub(super) fn find(&self, hash: u64, mut found: impl FnMut(u64)) -> Result<(), RunsError> {
         for page in self.pages_of(hash)? {
-            self.with_page(self.plan.entry_page(page), &self.cache.entries, |bytes| {
+            let number = self.plan.entry_page(page);
+            self.with_page(number, self.key(number), &self.cache.entries, |bytes| {
                 EntryPage::new(self.shape, bytes)?.find(hash, &mut found);
                 Ok(())
             })?;
@@ -233,7 +244,8 @@ impl Run {
 
     fn fences(&self, chunk: u64, hash: u64) -> Result<Fences, RunsError> {
         let pages = self.plan.chunk_pages(chunk);
-        self.with_page(self.plan.fence_page(chunk), &self.cache.index, |page| {
+        let number = self.plan.fence_page(chunk);
+        self.with_page(number, self.key(number), &self.cache.index, |page| {
             let firsts = page.body().as_chunks::<8>().0;
             let firsts = usize::try_from(pages).ok().and_then(|pages| firsts.get(..pages));
             let firsts = firsts.ok_or(Fault::Damaged("a chunk has too many pages"))?;
@@ -243,15 +255,19 @@ impl Run {
         })
     }
 
+    fn key(&self, number: u64) -> PageKey {
+        PageKey::of_rest(self.number, number)
+    }
+
     /// Looks at a page in memory, or reads, checks and keeps it.
     fn with_page<T>(
         &self,
         number: u64,
+        key: PageKey,
         shelf: &Shelf,
         look: impl FnOnce(&Page) -> Result<T, Fault>,
     ) -> Result<T, RunsError> {
         let fault = |fault| self.fault(number, fault);
-        let key = PageKey::new(self.number, number);
         if let Some(page) = shelf.read().page(key) {
             return look(page).map_err(fault);
         }

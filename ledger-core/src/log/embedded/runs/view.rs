@@ -79,8 +79,9 @@ impl RunsView {
         let frames = self.cache.index.read();
         let mut blocks = [None; GROUP];
         for (run, it) in self.runs.iter().enumerate().filter(|(_, it)| it.count() > 0) {
+            let filter = it.filter(&frames);
             for (block, hash) in blocks.iter_mut().zip(hashes) {
-                *block = it.block(&frames, *hash);
+                *block = it.block(&filter, *hash);
             }
             let mut doubtful = 0_u64;
             for (place, (block, hash)) in blocks.iter().zip(hashes).enumerate() {
