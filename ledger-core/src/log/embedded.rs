@@ -41,6 +41,7 @@ mod frame;
 mod frame_reader;
 mod index;
 mod key_feed;
+mod key_filter;
 mod key_table;
 mod layout;
 mod leaves;

@@ -52,9 +52,18 @@ impl Background {
         Self { shared, mark, keys, streams, tidying: Mutex::new(()) }
     }
 
-    /// The quick pieces: the mark's sync and the spare. Answers whether anything was done.
+    /// The quick pieces: the mark's sync, the spare, and what makes new keys quick to tell from
+    /// those of segments that wait to be sealed. Answers whether anything was done.
     pub(crate) fn prepare_once(&self) -> bool {
-        self.ends_well(self.sync_mark()) || self.ends_well(self.make_spare())
+        self.ends_well(self.sync_mark())
+            || self.ends_well(self.make_spare())
+            || self.close_segment()
+    }
+
+    fn close_segment(&self) -> bool {
+        let view = self.shared.view();
+        let [closed @ .., _] = view.tails() else { return false };
+        closed.iter().any(|tail| tail.close())
     }
 
     /// The long pieces: sealing and merging. Answers whether anything was done.

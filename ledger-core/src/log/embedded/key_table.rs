@@ -49,7 +49,7 @@ impl KeyTable {
             let doubled = self.slots.len().saturating_mul(2).max(SLOTS_MIN);
             self.grow(doubled);
         }
-        let word = (hash & !PLACE_MASK) | (u64::from(place).saturating_add(1) & PLACE_MASK);
+        let word = Self::kept(hash) | (u64::from(place).saturating_add(1) & PLACE_MASK);
         self.put(word);
         self.filled = self.filled.saturating_add(1);
     }
@@ -63,13 +63,13 @@ impl KeyTable {
 
     /// The places of a hash.
     pub(crate) fn find(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
-        let tag = hash & !PLACE_MASK;
+        let tag = Self::kept(hash);
         let mut at = self.first(hash);
         std::iter::from_fn(move || {
             loop {
                 let word = self.slots.get(at).copied().filter(|word| *word != 0)?;
                 at = self.next(at);
-                if word & !PLACE_MASK == tag {
+                if Self::kept(word) == tag {
                     return u32::try_from(word & PLACE_MASK).ok()?.checked_sub(1);
                 }
             }
@@ -80,6 +80,21 @@ impl KeyTable {
     #[inline]
     pub(crate) fn holds(&self, hash: u64) -> bool {
         self.find(hash).next().is_some()
+    }
+
+    /// How many there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.filled
+    }
+
+    /// What is kept of a hash.
+    pub(crate) const fn kept(hash: u64) -> u64 {
+        hash & !PLACE_MASK
+    }
+
+    /// What is kept of each hash, in no order that means anything.
+    pub(crate) fn hashes(&self) -> impl Iterator<Item = u64> + '_ {
+        self.slots.iter().filter(|word| **word != 0).map(|word| Self::kept(*word))
     }
 
     fn first(&self, hash: u64) -> usize {

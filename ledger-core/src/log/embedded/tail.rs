@@ -10,6 +10,7 @@ use crate::log::storage::File;
 
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader};
 use super::key_feed::PendingKeys;
+use super::key_filter::KeyFilter;
 use super::key_table::{KeyTable, PLACES_MAX};
 use super::raw::{Entry, NameError, NameKind, Names, RawRecord, RowBase, RowError, Rows};
 
@@ -57,6 +58,8 @@ pub(crate) struct TailIndex {
     frames: Vec<TailFrame>,
     streams: Vec<TailStream>,
     keys: KeyTable,
+    /// Of the keys of a segment that gets no more.
+    filter: Option<KeyFilter>,
     events: u32,
     end: u64,
     last_recorded_at: Option<i64>,
@@ -97,6 +100,20 @@ impl Tail {
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, TailIndex> {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the keys of a segment that gets no more quick to ask for. Whether there was anything
+    /// to do.
+    pub(crate) fn close(&self) -> bool {
+        let filter = {
+            let index = self.read();
+            if index.filter.is_some() {
+                return false;
+            }
+            KeyFilter::of(&index.keys)
+        };
+        self.write().filter = Some(filter);
+        true
     }
 
     /// The position of an event of the segment.
@@ -196,12 +213,15 @@ impl TailIndex {
 
     /// Whether an event may have a key with this hash.
     pub(crate) fn may_hold_key(&self, hash: u64) -> bool {
-        self.keys.holds(hash)
+        self.filter.as_ref().is_none_or(|filter| filter.may_hold(hash)) && self.keys.holds(hash)
     }
 
     /// Brings near what is asked for keys with these hashes, and where they would be put.
     pub(crate) fn fetch_keys(&self, hashes: impl Iterator<Item = u64>) {
-        self.keys.fetch(hashes);
+        match &self.filter {
+            Some(filter) => filter.fetch(hashes),
+            None => self.keys.fetch(hashes),
+        }
     }
 
     /// Makes room for so many more keys.
