@@ -286,9 +286,9 @@ impl Store {
     fn check(&mut self, head: Position) -> Result<(), StoreError> {
         let mut found = Checkpoint::EMPTY;
         let mut said = None;
-        let rows =
-            guarded("being checked", || self.db.iter().collect::<Result<Vec<_>, sled::Error>>())??;
-        for (key, value) in rows {
+        let mut rows = self.db.iter();
+        while let Some(row) = guarded("being checked", || rows.next())? {
+            let (key, value) = row?;
             if key.as_ref() == CHECKPOINT_KEY {
                 let checkpoint = Checkpoint::decode(&value, self.ledger);
                 said = Some(checkpoint.ok_or(StoreError::Damaged { what: "the checkpoint" })?);
