@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 /// The key of the checkpoint. No row begins with NUL: keys are made of parts that hold none.
 const CHECKPOINT_KEY: &[u8] = b"\0checkpoint";
 /// Memory sled may use for pages of one view; its default is a gigabyte.
-const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+const CACHE_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Why a store cannot be used. The remedy is always to build it anew.
 #[derive(Debug, thiserror::Error)]

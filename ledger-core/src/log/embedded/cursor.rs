@@ -130,7 +130,7 @@ pub struct Scan {
     ledger: LedgerId,
     next: u64,
     upto: u64,
-    /// The segment that was decoded last, whole.
+    /// The segment that is being read, decoded whole.
     loaded: Option<(u32, Loaded)>,
     /// The names of the unsealed segment that was read last.
     names: Option<(u32, Names)>,
@@ -170,6 +170,8 @@ impl Scan {
         mut visit: impl FnMut(ScannedRecord<'_>) -> Result<(), ReadError>,
     ) -> Result<bool, ReadError> {
         if self.next > self.upto {
+            // Who follows may wait here for days: the segment behind is not held meanwhile.
+            self.loaded = None;
             return Ok(false);
         }
         let Some(part) = self.view.part_of(self.next) else {
@@ -177,6 +179,7 @@ impl Scan {
         };
         match part {
             Part::Tail(tail) => {
+                self.loaded = None;
                 let Some(batch) = frame_reader::read_frames(&tail, self.next, self.upto)? else {
                     return Err(self.damaged("no frame holds the next position"));
                 };
@@ -297,5 +300,60 @@ impl Iterator for ScanRecords {
             self.ready.extend(read.err().map(Err));
         }
         self.ready.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::{Event, ledger};
+    use crate::id::{Actor, Role};
+    use crate::log::embedded::{EmbeddedLog, Options, Threads, fact};
+    use crate::log::{EventLog, Follow};
+    use crate::testing::clock::SteppingClock;
+    use crate::testing::disk::SimulatedDisk;
+    use crate::testing::workload::epoch;
+
+    fn append(log: &EmbeddedLog) {
+        let accepted = ledger::ClockAccepted {
+            now: epoch(),
+            last: epoch(),
+            reason: "x".repeat(500).parse().unwrap(),
+        };
+        let actor = Actor { who: "ann".parse().unwrap(), role: Role::Operator };
+        log.append(fact(Event::from(accepted), epoch(), actor)).wait().unwrap();
+    }
+
+    /// A view that has caught up follows for days; a decoded segment is a hundred megabytes.
+    #[test]
+    fn who_has_caught_up_holds_no_segment() {
+        let disk = SimulatedDisk::new();
+        let options = Options {
+            segment_bytes: 64 * 1024,
+            threads: Threads::Caller,
+            clock: Arc::new(SteppingClock::starting_at(epoch())),
+            ..Options::default()
+        };
+        let log = EmbeddedLog::open(Arc::new(disk), options).unwrap();
+        // More than two segments.
+        (0..300).for_each(|_| append(&log));
+        log.settle();
+        append(&log);
+
+        let mut follower = log.reader().follow(Position::ORIGIN);
+        let mut held = 0;
+        for _ in 0..=300 {
+            follower.next(Duration::ZERO).unwrap().unwrap();
+            held += u32::from(follower.scan.loaded.is_some());
+        }
+        assert!(held > 0, "sealed segments are decoded while they are read");
+        assert!(follower.scan.loaded.is_none(), "it reads what is not sealed");
+        // It waits at the end of a segment that has been sealed meanwhile.
+        let mut scan = log.reader().scan(Position::ORIGIN);
+        scan.upto = scan.view.sealed()[0].end_position() - 1;
+        while scan.next_piece(|_| Ok(())).unwrap() {}
+        assert!(scan.loaded.is_none(), "it reads nothing");
     }
 }

@@ -288,7 +288,7 @@ impl Iterator for StreamRecords {
 #[derive(Debug)]
 pub struct Follower {
     reader: LogReader,
-    scan: Scan,
+    pub(super) scan: Scan,
     ready: VecDeque<Record>,
 }
 
