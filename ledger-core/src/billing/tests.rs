@@ -187,19 +187,24 @@ impl Ledger {
         ledger
     }
 
-    /// Acme, prepaid, with 10% in its prices, 0.01 a thousand tokens, and what it has paid in.
-    pub(super) fn of_tokens(paid_in: &str, internal: bool) -> Self {
-        let mut ledger = Self::default();
-        ledger.register("acme", Settlement::Prepaid, internal);
+    /// A kind has a price in AUD from the first of January on.
+    pub(super) fn sell(&mut self, kind: &str, unit: &str, price: &str) {
         let price = ResourcePrice {
-            kind: parsed("llm_tokens"),
-            unit: parsed("1k_tokens"),
-            price: parsed("0.01"),
+            kind: parsed(kind),
+            unit: parsed(unit),
+            price: parsed(price),
             currency: Currency::AUD,
             ladder: None,
         };
         let effective_at = at("2026-01-01");
-        ledger.tell("catalog", "2026-01-01", catalog::ResourcePriceSet { price, effective_at });
+        self.tell("catalog", "2026-01-01", catalog::ResourcePriceSet { price, effective_at });
+    }
+
+    /// Acme, prepaid, with 10% in its prices, 0.01 a thousand tokens, and what it has paid in.
+    pub(super) fn of_tokens(paid_in: &str, internal: bool) -> Self {
+        let mut ledger = Self::default();
+        ledger.register("acme", Settlement::Prepaid, internal);
+        ledger.sell("llm_tokens", "1k_tokens", "0.01");
         ledger.create("shop", "2026-01-03", Beginning::Active);
         let (lot, amount) = (parsed("a"), Money::parse(paid_in, Currency::AUD).unwrap());
         let origin = CreditOrigin::Operator { reason: parsed("paid in") };

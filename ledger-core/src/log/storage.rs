@@ -89,7 +89,7 @@ pub fn read_exact_at(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Res
 
 /// What is written behind the writer is synced so many bytes at a time: a disk that is handed a
 /// whole segment at once lets the next append wait for all of it. With a mebibyte one in a hundred
-/// waited 4 ms, with a quarter of it less than 2.
+/// waited 4 ms, with a quarter of it about 2.
 pub(crate) const PACE_BYTES: usize = 256 * 1024;
 
 /// Writes everything without piling up what is not synced. The last part is the caller's to sync.

@@ -2,7 +2,7 @@
 
 use super::process::{issued, terms};
 use super::*;
-use crate::catalog::{Aggregation, Item, PriceModel, ResourcePrice};
+use crate::catalog::{Aggregation, Item, PriceModel};
 use crate::event::account::{CreditOrigin, CreditToppedUp};
 use crate::money::{Exact, Money};
 use crate::price::Usage;
@@ -20,15 +20,7 @@ impl Ledger {
             TenantRegistered { name, currency: Currency::AUD, settlement, internal: false };
         ledger.tell("account-acme", "2026-01-02", registered);
         for kind in ["node_hour", "droplet_hours"] {
-            let price = ResourcePrice {
-                kind: parsed(kind),
-                unit: parsed("hour"),
-                price: parsed("0.007"),
-                currency: Currency::AUD,
-                ladder: None,
-            };
-            let effective_at = at("2026-01-01");
-            ledger.tell("catalog", "2026-01-01", catalog::ResourcePriceSet { price, effective_at });
+            ledger.sell(kind, "hour", "0.007");
         }
         ledger.create("shop", "2026-01-03", Beginning::Active);
         ledger

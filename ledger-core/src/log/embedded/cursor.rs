@@ -326,7 +326,7 @@ mod tests {
         log.append(fact(Event::from(accepted), epoch(), actor)).wait().unwrap();
     }
 
-    /// A view that has caught up follows for days; a decoded segment is a hundred megabytes.
+    /// A view that has caught up follows for days; a decoded segment is about 90 megabytes.
     #[test]
     fn who_has_caught_up_holds_no_segment() {
         let disk = SimulatedDisk::new();

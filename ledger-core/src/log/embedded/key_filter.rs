@@ -1,8 +1,8 @@
 //! Says of nearly every hash that is not in a table of keys that it is not.
 //!
-//! A segment that waits to be sealed is asked for every new key. Its table has 13 bytes for a key,
-//! in places far from one another; this has a byte and a half, so that several of them stay near
-//! the processor together. It says "maybe" of every hash of the table and of few others.
+//! A segment that waits to be sealed is asked for every new key. Its table has 13 bytes or more for
+//! a key, in places far from one another; this has a byte and a half, so that several of them stay
+//! near the processor together. It says "maybe" of every hash of the table and of few others.
 
 use super::key_table::KeyTable;
 use super::mapped::mapped;
