@@ -10,6 +10,7 @@ use ledger_core::log::storage::FileSystem;
 use ledger_core::log::{
     AppendError, EventLog, Expected, Follow, Outcome, Position, ReadStream, Record, Revision,
 };
+use ledger_core::testing::disk::{Call, Fault, Operation, SimulatedDisk, SystemError};
 use ledger_core::testing::log::{ManualClock, append, producer_key, usage, usage_stream};
 
 const SEGMENT_BYTES: u64 = 16 * 1024;
@@ -104,6 +105,56 @@ fn appends_wait_for_sealing_that_falls_behind() {
     assert_eq!(count(".log"), 5);
     assert!(count(".sealed") > 3);
     assert_eq!(all(&log).len(), 6000);
+}
+
+/// A run more is a look more for every key.
+#[test]
+fn runs_are_merged_before_more_are_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    let count = |directory: &str, is_counted: &dyn Fn(&str) -> bool| {
+        let files = std::fs::read_dir(dir.path().join(directory)).unwrap();
+        let names = files.map(|it| it.unwrap().file_name().into_string().unwrap());
+        names.filter(|it| is_counted(it)).count()
+    };
+    let sealed = || count("segments", &|it| it.ends_with(".sealed"));
+    let runs = || count("index", &|it| it.starts_with("keys"));
+    let waiting = || count("segments", &|it| it.ends_with(".log"));
+    let mut next = 0;
+    while waiting() < 5 {
+        fill(&log, next, 7);
+        next += 7;
+    }
+    assert_eq!(sealed(), 0);
+    while log.work_once() {
+        let levels = sealed().checked_ilog2().map_or(0, |it| it as usize + 1);
+        assert!(runs() <= levels, "{} runs of {} segments", runs(), sealed());
+    }
+    assert_eq!((sealed(), runs()), (4, 1));
+}
+
+/// The index of a segment is ahead of the disk, and nobody sees it.
+#[test]
+fn what_the_disk_did_not_keep_was_never_there() {
+    let disk = SimulatedDisk::new();
+    let log = EmbeddedLog::open(Arc::new(disk.clone()), options()).unwrap();
+    fill(&log, 0, 1);
+    let before = all(&log);
+    let is_segment = |call: &Call| call.path.starts_with("segments/");
+    disk.inject(move |call| {
+        let fails = call.operation == Operation::SyncData && is_segment(call);
+        fails.then_some(Fault::Error(SystemError::Io))
+    });
+    let events = vec![usage("t0", "lost", 7)];
+    let lost = log.append(append(usage_stream("t0"), Expected::Any, events)).wait();
+    assert!(matches!(lost, Err(AppendError::Stopped { .. })), "{lost:?}");
+    disk.mend();
+    assert_eq!(log.head(), Position::new(1));
+    assert_eq!(log.find(&producer_key("t0", "lost")).unwrap(), None);
+    assert_eq!(log.stream_head(&usage_stream("t0")).unwrap(), Some(Revision::FIRST));
+    assert_eq!(all(&log), before);
+    let of_stream = log.read_stream(&usage_stream("t0"), ReadStream::Backwards).unwrap();
+    assert_eq!(of_stream.collect::<Result<Vec<_>, _>>().unwrap(), before);
 }
 
 #[test]

@@ -47,6 +47,7 @@ mod layout;
 mod leaves;
 mod mapped;
 mod mark;
+mod memory;
 mod open_error;
 mod outside;
 mod part;
@@ -89,8 +90,6 @@ const QUEUED_EVENTS_MAX: usize = 1_000_000;
 const GATHER_QUIET_MAX: u32 = 12;
 /// How often the mark is synced behind a busy writer, in trailing mode.
 const MARK_SYNC_INTERVAL: Duration = Duration::from_millis(20);
-/// Segments that may be open for writing or waiting to be sealed: with more, appends wait.
-const TAILS_MAX: usize = 5;
 /// How often background work is looked for when nobody calls.
 const TIDY_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -399,7 +398,9 @@ fn spawn(inner: &Arc<Inner>) -> Result<Vec<JoinHandle<()>>, OpenError> {
 
 impl Inner {
     /// Puts an append into the queue.
-    fn submit(&self, prepared: Prepared) -> Pending<Result<Appended, AppendError>> {
+    fn submit(&self, mut prepared: Prepared) -> Pending<Result<Appended, AppendError>> {
+        // Here and not by the writer, for whom others wait.
+        prepared.spent = Vec::new();
         let (pending, answer) = Pending::new();
         let events = prepared.events.len();
         let job = Job { prepared, answer };
@@ -426,17 +427,13 @@ impl Inner {
         pending
     }
 
-    fn commit(&self, commit: impl FnOnce(&mut Engine)) {
-        let mut engine = lock(&self.engine);
-        commit(&mut engine);
-        self.keep_up();
-    }
-
     /// Lets the next group wait, and helps, when sealing has fallen behind: each segment it has not
     /// done costs memory, a look for every key, and time at the next start. What was committed is
     /// answered already.
-    fn keep_up(&self) {
-        while self.shared.view().tails().len() > TAILS_MAX && self.background.tidy_once() {}
+    fn commit(&self, commit: impl FnOnce(&mut Engine)) {
+        let mut engine = lock(&self.engine);
+        commit(&mut engine);
+        self.background.catch_up();
     }
 
     /// Takes all that waits, and gives those who are still expected a moment. They were answered
@@ -494,9 +491,8 @@ impl Inner {
 
     fn prepare(&self) {
         while !self.shared.work_is_over() {
-            if !self.background.prepare_once() {
-                std::thread::park_timeout(MARK_SYNC_INTERVAL);
-            }
+            self.background.prepare_all();
+            std::thread::park_timeout(MARK_SYNC_INTERVAL);
         }
     }
 
@@ -527,7 +523,7 @@ impl EventLog for EmbeddedLog {
         {
             let (pending, answer) = Pending::new();
             engine.commit_one(Job { prepared, answer });
-            inner.keep_up();
+            inner.background.catch_up();
             drop(engine);
             return pending.wait();
         }

@@ -49,6 +49,11 @@ pub trait File: Send + Sync {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
     /// Writes, possibly less than asked.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+    /// As `write_at`, and where the system can, the disk begins with it at once instead of at the
+    /// next sync: what is done in between takes no time of its own. It makes nothing durable.
+    fn begin_write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.write_at(bytes, offset)
+    }
     /// Makes the bytes durable (fdatasync).
     fn sync_data(&self) -> io::Result<()>;
     /// Makes the bytes and the length durable (fsync).
@@ -60,10 +65,23 @@ pub trait File: Send + Sync {
 /// Writes all of it, going on after short and interrupted writes. Any other error ends it: what the
 /// file holds then is unknown, and trying again is never right.
 pub fn write_all_at(file: &dyn File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    write_all(bytes, offset, |rest, place| file.write_at(rest, place))
+}
+
+/// As [`write_all_at`], and lets the disk begin with it.
+pub(crate) fn begin_write_all_at(file: &dyn File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    write_all(bytes, offset, |rest, place| file.begin_write_at(rest, place))
+}
+
+fn write_all(
+    bytes: &[u8],
+    offset: u64,
+    write: impl Fn(&[u8], u64) -> io::Result<usize>,
+) -> io::Result<()> {
     let mut rest = bytes;
     let mut place = offset;
     while !rest.is_empty() {
-        match file.write_at(rest, place) {
+        match write(rest, place) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => {
                 rest = rest.get(written..).ok_or(io::ErrorKind::InvalidData)?;

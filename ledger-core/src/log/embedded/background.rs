@@ -7,7 +7,7 @@
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::log::storage::{File, write_paced};
 
@@ -25,6 +25,9 @@ use super::tail::Tail;
 
 /// Runs are merged only while so many segments would still be free.
 const MERGE_SEGMENTS_KEPT: u64 = 4;
+/// Segments that may be open for writing or waiting to be sealed: with more, appends wait. Each is
+/// a look for every key.
+const TAILS_MAX: usize = 5;
 
 /// The mark's file and what is open of it.
 pub(crate) struct Background {
@@ -32,8 +35,10 @@ pub(crate) struct Background {
     mark: Arc<dyn File>,
     keys: RunsWriter,
     streams: RunsWriter,
-    /// Held by the one who seals, merges or mends: two would do the same work to the same files.
+    /// Held by the one who merges or mends: two would do the same work to the same files.
     tidying: Mutex<()>,
+    /// Held by the one who seals, for the same reason. It is taken second.
+    sealing: Mutex<()>,
 }
 
 impl std::fmt::Debug for Background {
@@ -49,15 +54,24 @@ impl Background {
         keys: RunsWriter,
         streams: RunsWriter,
     ) -> Self {
-        Self { shared, mark, keys, streams, tidying: Mutex::new(()) }
+        Self { shared, mark, keys, streams, tidying: Mutex::new(()), sealing: Mutex::new(()) }
     }
 
-    /// The quick pieces: the mark's sync, the spare, and what makes new keys quick to tell from
-    /// those of segments that wait to be sealed. Answers whether anything was done.
+    /// The quick pieces: the mark's sync, what the next segment needs, and what makes new keys
+    /// quick to tell from those of segments that wait to be sealed. Answers whether any was done.
     pub(crate) fn prepare_once(&self) -> bool {
-        self.ends_well(self.sync_mark())
-            || self.ends_well(self.make_spare())
-            || self.close_segment()
+        self.ends_well(self.sync_mark()) || self.prepare_segments()
+    }
+
+    /// All of them, as far as there are any. The mark's is once in a call: behind a busy writer it
+    /// is always due, and each sync of it is one that the next append waits for.
+    pub(crate) fn prepare_all(&self) {
+        self.ends_well(self.sync_mark());
+        while self.prepare_segments() {}
+    }
+
+    fn prepare_segments(&self) -> bool {
+        self.ends_well(self.make_spare()) || self.close_segment() || self.shared.prepare_key_table()
     }
 
     fn close_segment(&self) -> bool {
@@ -67,11 +81,32 @@ impl Background {
     }
 
     /// The long pieces: sealing and merging. Answers whether anything was done.
+    ///
+    /// Merging goes first where sealing is not behind: it takes a run from what every key is looked
+    /// for in, and sealing makes of one place to look another.
     pub(crate) fn tidy_once(&self) -> bool {
-        let _tidying = self.tidying.lock().unwrap_or_else(PoisonError::into_inner);
+        let _tidying = hold(&self.tidying);
         self.ends_well(self.mend_index())
-            || self.ends_well(self.seal_oldest())
+            || self.tails() < TAILS_MAX && self.ends_well(self.merge())
+            || self.seal_while_over(1)
             || self.ends_well(self.merge())
+    }
+
+    /// Seals until so few segments wait that appends need not. Who appends calls it: when sealing
+    /// has fallen behind, he helps.
+    pub(crate) fn catch_up(&self) {
+        while self.tails() > TAILS_MAX && self.seal_while_over(TAILS_MAX) {}
+    }
+
+    fn tails(&self) -> usize {
+        self.shared.view().tails().len()
+    }
+
+    /// Seals a segment if there are more than so many, once whoever seals another has done so.
+    /// Answers whether anything was done.
+    fn seal_while_over(&self, tails: usize) -> bool {
+        let _sealing = hold(&self.sealing);
+        self.tails() > tails && self.ends_well(self.seal_oldest())
     }
 
     fn ends_well(&self, result: Result<bool, Failure>) -> bool {
@@ -135,7 +170,11 @@ impl Background {
     }
 
     fn merge(&self) -> Result<bool, Failure> {
-        let stop = || self.shared.work_is_over();
+        // A merge may take as long as several segments take to fill.
+        let stop = || {
+            while self.tails() >= TAILS_MAX && self.seal_while_over(TAILS_MAX - 1) {}
+            self.shared.work_is_over()
+        };
         for runs in [&self.keys, &self.streams] {
             let Some(plan) = runs.merge_due() else { continue };
             if !self.has_room_for(plan.bytes())? {
@@ -177,6 +216,10 @@ impl Background {
         };
         runs.rebuild(segments, entries_of).map_err(Failure::new("make again", INDEX_DIR))
     }
+}
+
+fn hold(lock: &Mutex<()>) -> MutexGuard<'_, ()> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The kind of what the system said is kept: a full disk is no reason to stop.
@@ -229,3 +272,6 @@ fn seal_tail(shared: &Shared, tail: &Tail) -> Result<(SealedSegment, Entries), F
     sync_segments(shared)?;
     Ok((SealedSegment::new(sealed, tail.segment), entries.end(&names, tail.segment)))
 }
+
+#[cfg(test)]
+mod tests;

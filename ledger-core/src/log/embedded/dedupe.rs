@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::event::Event;
-use crate::log::{Outcome, Position, Revision};
+use crate::log::{Appended, Outcome, Position, Revision};
 
 use super::engine::Failure;
 use super::key_table::KeyTable;
@@ -181,6 +181,36 @@ fn is_same_event(record: &Spelled, prepared: &Prepared, event: &PreparedEvent) -
         .filter(|first| first.wire_name() == event.wire)
         .and_then(|first| first.encode().ok())
         .is_some_and(|first| first == prepared.body(event))
+}
+
+/// One outcome per event: those that were known, those recorded now, those said twice.
+pub(crate) fn appended(judged: &[Judged], recorded: &[Outcome]) -> Appended {
+    let mut recorded = recorded.iter();
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(judged.len());
+    for verdict in judged {
+        let conflict = Outcome::Conflict { position: Position::ORIGIN };
+        outcomes.push(match verdict {
+            Judged::Known(outcome) => *outcome,
+            Judged::New => recorded.next().copied().unwrap_or(conflict),
+            Judged::SameAs(first) => match outcomes.get(*first) {
+                Some(
+                    Outcome::Recorded { position, revision }
+                    | Outcome::Duplicate { position, revision },
+                ) => Outcome::Duplicate { position: *position, revision: *revision },
+                Some(Outcome::Conflict { .. }) | None => conflict,
+            },
+        });
+    }
+    let position = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Outcome::Recorded { position, .. }
+            | Outcome::Duplicate { position, .. }
+            | Outcome::Conflict { position } => *position,
+        })
+        .max()
+        .unwrap_or(Position::ORIGIN);
+    Appended { outcomes, position }
 }
 
 /// Finds keys that stand twice in one append.

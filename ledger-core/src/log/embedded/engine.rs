@@ -9,14 +9,14 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::log::storage::write_all_at;
+use crate::log::storage::{begin_write_all_at, write_all_at};
 use crate::log::{
-    AppendError, Appended, Completer, Expected, OnConflict, Outcome, Position, Revision,
+    AppendError, Appended, Completer, Expected, NewEvent, OnConflict, Outcome, Position, Revision,
 };
 use crate::time::Timestamp;
 
 use super::clock_guard::ClockGuard;
-use super::dedupe::{GroupKeys, Judged, Known};
+use super::dedupe::{GroupKeys, Judged, Known, appended};
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::layout;
 use super::mark::{HighWater, Mark, MarkFile};
@@ -97,6 +97,8 @@ pub(crate) struct Engine {
     mark: MarkFile,
     group: Group,
     answers: Vec<(Completer<Answer>, Answer)>,
+    /// What the appends of the group were made of.
+    spent: Vec<NewEvent>,
 }
 
 impl Engine {
@@ -116,6 +118,7 @@ impl Engine {
             is_named_anew: true,
             group: Group::new(),
             answers: Vec::new(),
+            spent: Vec::new(),
             next_position: head.position.saturating_add(1),
             shared,
             high_water,
@@ -203,7 +206,8 @@ impl Engine {
                 None
             }
         };
-        for job in jobs.drain(..) {
+        for mut job in jobs.drain(..) {
+            self.spent.append(&mut job.prepared.spent);
             // Without an index of keys nothing is judged, nor after a failure, when `stop` gives
             // these their true answer.
             let result = match known.as_mut().filter(|_| failed.is_none()) {
@@ -423,7 +427,7 @@ impl Engine {
         {
             let mut index = tail.write();
             index.begin_at(SEGMENT_HEADER_BYTES as u64);
-            index.reserve_keys(self.shared.identity.events_likely());
+            index.set_keys(self.shared.take_key_table());
         }
         let tail = Arc::new(tail);
         self.segment_header = Some(self.header_of(&tail).encode());
@@ -438,20 +442,29 @@ impl Engine {
     fn flush(&mut self) -> Result<(), Failure> {
         if self.group.events == 0 {
             self.acknowledge();
+            self.spent.clear();
             return Ok(());
         }
-        let active = Arc::clone(&self.active);
-        let frame = self.write_group()?;
-        // Whoever is told of an event finds it: a reader waits here until the index has it.
-        let mut index = active.write();
-        index.push_frame(frame);
+        let header = self.write_group()?;
+        // The disk is at work now. What else is to be done takes no time of its own.
+        self.index_group()?;
+        self.spent.clear();
+        self.sync_group(&header)?;
+        // Whoever is told of an event finds it.
+        self.active.write().push_frame(TailFrame::from_header(&header));
         self.write_mark(false)?;
         self.shared.publish(self.head.position);
         self.acknowledge();
+        Ok(())
+    }
+
+    /// Lets the segment's index run ahead: nobody sees the events before the head is past them.
+    fn index_group(&mut self) -> Result<(), Failure> {
+        let mut index = self.active.write();
         for it in self.group.entered.drain(..) {
             index.push_event(it.stream, it.revision, it.key_hash).map_err(|error| Failure {
                 what: "index an event of",
-                path: active.path.clone(),
+                path: self.active.path.clone(),
                 source: io::Error::other(error),
             })?;
         }
@@ -464,8 +477,8 @@ impl Engine {
         }
     }
 
-    /// Writes the group as one frame and syncs it.
-    fn write_group(&mut self) -> Result<TailFrame, Failure> {
+    /// Writes the group as one frame.
+    fn write_group(&mut self) -> Result<FrameHeader, Failure> {
         let sequence = self.head.sequence.saturating_add(1);
         let payload = self.group.bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
         let header = FrameHeader {
@@ -488,13 +501,8 @@ impl Engine {
             .get_mut(..FRAME_HEADER_BYTES)
             .expect("a group begins with room for the header")
             .copy_from_slice(&header.encode());
-        let head = Head {
-            sequence,
-            position: self.next_position.saturating_sub(1),
-            recorded_at: Some(self.group.recorded_at),
-        };
         if is_planted!(MarkAheadOfData) {
-            self.head = head;
+            self.head = self.head_after(&header);
             self.write_mark(false)?;
         }
         let file = Arc::clone(&self.active.file);
@@ -502,8 +510,14 @@ impl Engine {
         if let Some(segment_header) = self.segment_header.take() {
             write_all_at(&*file, &segment_header, 0).map_err(Failure::new("write", path))?;
         }
-        write_all_at(&*file, &self.group.bytes, self.offset)
+        begin_write_all_at(&*file, &self.group.bytes, self.offset)
             .map_err(Failure::new("write", path))?;
+        Ok(header)
+    }
+
+    /// Makes the frame that was written durable.
+    fn sync_group(&mut self, header: &FrameHeader) -> Result<(), Failure> {
+        let file = &self.active.file;
         let mut synced = match is_planted!(AcknowledgeBeforeSync) {
             true => Ok(()),
             false => file.sync_data(),
@@ -511,12 +525,19 @@ impl Engine {
         if is_planted!(SyncRetried) {
             synced = synced.or_else(|_| file.sync_data());
         }
-        synced.map_err(Failure::new("sync", path))?;
-
+        synced.map_err(Failure::new("sync", &self.active.path))?;
         self.offset = header.end();
-        self.head = head;
+        self.head = self.head_after(header);
         self.group.events = 0;
-        Ok(TailFrame::from_header(&header))
+        Ok(())
+    }
+
+    fn head_after(&self, header: &FrameHeader) -> Head {
+        Head {
+            sequence: header.sequence,
+            position: self.next_position.saturating_sub(1),
+            recorded_at: Some(header.recorded_at),
+        }
     }
 
     /// Writes how far the log is acknowledged; in strict mode it is durable on return.
@@ -554,34 +575,4 @@ impl Engine {
     pub(crate) fn last_recorded_at(&self) -> Option<Timestamp> {
         self.head.recorded_at.map(Timestamp::saturating_from_micros)
     }
-}
-
-/// One outcome per event: those that were known, those recorded now, those said twice.
-fn appended(judged: &[Judged], recorded: &[Outcome]) -> Appended {
-    let mut recorded = recorded.iter();
-    let mut outcomes: Vec<Outcome> = Vec::with_capacity(judged.len());
-    for verdict in judged {
-        let conflict = Outcome::Conflict { position: Position::ORIGIN };
-        outcomes.push(match verdict {
-            Judged::Known(outcome) => *outcome,
-            Judged::New => recorded.next().copied().unwrap_or(conflict),
-            Judged::SameAs(first) => match outcomes.get(*first) {
-                Some(
-                    Outcome::Recorded { position, revision }
-                    | Outcome::Duplicate { position, revision },
-                ) => Outcome::Duplicate { position: *position, revision: *revision },
-                Some(Outcome::Conflict { .. }) | None => conflict,
-            },
-        });
-    }
-    let position = outcomes
-        .iter()
-        .map(|outcome| match outcome {
-            Outcome::Recorded { position, .. }
-            | Outcome::Duplicate { position, .. }
-            | Outcome::Conflict { position } => *position,
-        })
-        .max()
-        .unwrap_or(Position::ORIGIN);
-    Appended { outcomes, position }
 }

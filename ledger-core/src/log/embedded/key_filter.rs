@@ -5,10 +5,12 @@
 //! near the processor together. It says "maybe" of every hash of the table and of few others.
 
 use super::key_table::KeyTable;
-use super::mapped::mapped;
+use super::memory::Memory;
 
 /// One line of the processor's cache.
 const WORDS_PER_BLOCK: usize = 8;
+const WORD_BYTES: usize = 8;
+const BLOCK_BYTES: usize = WORDS_PER_BLOCK * WORD_BYTES;
 /// Twelve bits for each.
 const KEYS_PER_BLOCK: usize = 42;
 /// The first bits of a product depend on every bit of the hash.
@@ -17,45 +19,52 @@ const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 /// A Bloom filter in blocks of one cache line, of which a hash has one bit in each word.
 #[derive(Debug)]
 pub(crate) struct KeyFilter {
-    blocks: Vec<[u64; WORDS_PER_BLOCK]>,
+    blocks: Memory,
 }
 
 impl KeyFilter {
     /// Of what is in the table now.
     pub(crate) fn of(table: &KeyTable) -> Self {
         let count = table.len().div_ceil(KEYS_PER_BLOCK).max(1);
-        let mut blocks = mapped(count);
-        blocks.resize(count, [0; WORDS_PER_BLOCK]);
-        let mut filter = Self { blocks };
+        let mut memory = Memory::zeroed(count.saturating_mul(BLOCK_BYTES));
+        let blocks: &mut [Block] = memory.bytes_mut().as_chunks_mut().0;
         for hash in table.hashes() {
-            let place = filter.place(hash);
-            if let Some(block) = filter.blocks.get_mut(place) {
-                for (word, bit) in block.iter_mut().zip(bits(hash)) {
-                    *word |= bit;
+            if let Some(block) = blocks.get_mut(place(hash, count)) {
+                for (word, bit) in block.as_chunks_mut().0.iter_mut().zip(bits(hash)) {
+                    *word = (u64::from_le_bytes(*word) | bit).to_le_bytes();
                 }
             }
         }
-        filter
+        Self { blocks: memory }
     }
 
     /// Brings the block of each hash near, of many at once.
     pub(crate) fn fetch(&self, hashes: impl Iterator<Item = u64>) {
-        let first = |hash| self.blocks.get(self.place(hash)).map_or(0, |it| it[0]);
+        let blocks = self.blocks();
+        let first = |hash| blocks.get(place(hash, blocks.len())).map_or(0, |it| it[0]);
         std::hint::black_box(hashes.fold(0, |all, hash| all ^ first(hash)));
     }
 
     /// Whether the hash may be in the table.
     pub(crate) fn may_hold(&self, hash: u64) -> bool {
         let hash = KeyTable::kept(hash);
-        let block = self.blocks.get(self.place(hash));
-        block.is_none_or(|block| block.iter().zip(bits(hash)).all(|(word, bit)| word & bit == bit))
+        let blocks = self.blocks();
+        let Some(block) = blocks.get(place(hash, blocks.len())) else { return true };
+        let words = block.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
+        words.zip(bits(hash)).all(|(word, bit)| word & bit == bit)
     }
 
-    /// The first bits of a hash, which the table keeps, say which block.
-    fn place(&self, hash: u64) -> usize {
-        let wide = u128::from(KeyTable::kept(hash)) * self.blocks.len() as u128;
-        usize::try_from(wide >> u64::BITS).unwrap_or(0)
+    fn blocks(&self) -> &[Block] {
+        self.blocks.bytes().as_chunks().0
     }
+}
+
+type Block = [u8; BLOCK_BYTES];
+
+/// The first bits of a hash, which the table keeps, say which of the blocks.
+fn place(hash: u64, blocks: usize) -> usize {
+    let wide = u128::from(KeyTable::kept(hash)) * blocks as u128;
+    usize::try_from(wide >> u64::BITS).unwrap_or(0)
 }
 
 /// A bit in each of the words of a block.

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use crate::id::{CorrelationId, EventId, KeyId, KeyScope, KeySource, uuid_bytes};
 use crate::log::{
-    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, EVENT_BYTES_MAX, Expected, OnConflict,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Append, AppendError, EVENT_BYTES_MAX, Expected, NewEvent,
+    OnConflict,
 };
 use crate::stream::Stream;
 
@@ -37,6 +38,9 @@ pub(crate) struct Prepared {
     bodies: Vec<u8>,
     /// At most so many bytes go into a frame for it.
     pub(crate) frame_bytes_max: usize,
+    /// What it was made of and nobody needs any more. To free it takes as long as to encode it, so
+    /// whoever has it chooses when.
+    pub(crate) spent: Vec<NewEvent>,
 }
 
 /// One event of it.
@@ -116,6 +120,7 @@ impl Prepared {
                 count.min(APPEND_EVENTS_MAX).saturating_mul(BODY_BYTES_USUAL),
             ),
             frame_bytes_max: 0,
+            spent: Vec::new(),
         };
         let too_large = |bytes: usize| AppendError::TooLarge {
             events: count,
@@ -193,6 +198,7 @@ impl Prepared {
             return Err(too_large(bound.max(prepared.bodies.len())));
         }
         prepared.frame_bytes_max = bound;
+        prepared.spent = events;
         Ok(prepared)
     }
 }

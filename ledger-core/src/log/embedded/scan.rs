@@ -122,7 +122,7 @@ pub(crate) fn scan(
         Ok(header) => {
             check_header(&header, identity, begin)?;
             scan.has_header = true;
-            scan.tail.write().reserve_keys(identity.events_likely());
+            scan.tail.write().expect_keys(identity.events_likely());
             let mut reached =
                 Reached { sequence: scan.sequence, position: scan.position, end: scan.end };
             let mut keys = KeyFeed::helped(NameHash::new(identity.hash_key));

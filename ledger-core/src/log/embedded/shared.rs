@@ -16,6 +16,7 @@ use crate::log::storage::Storage;
 
 use super::frame_reader;
 use super::index;
+use super::key_table::KeyTable;
 use super::layout::{INDEX_DIR, Identity, SEGMENTS_DIR};
 use super::raw::NameKind;
 use super::runs::{RunKind, Runs, RunsError, RunsView};
@@ -99,6 +100,8 @@ pub(crate) struct Shared {
     is_stopped: AtomicBool,
     damage: Mutex<Vec<Damage>>,
     spare_is_ready: Mutex<bool>,
+    /// For the next segment, made beforehand: whoever first touches fresh memory waits for it.
+    key_table: Mutex<Option<KeyTable>>,
     work: Mutex<Work>,
     work_arrived: Condvar,
     followers: AtomicUsize,
@@ -133,6 +136,7 @@ impl Shared {
             is_stopped: AtomicBool::new(false),
             damage: Mutex::new(Vec::new()),
             spare_is_ready: Mutex::new(false),
+            key_table: Mutex::new(None),
             work: Mutex::new(Work::default()),
             work_arrived: Condvar::new(),
             followers: AtomicUsize::new(0),
@@ -218,6 +222,31 @@ impl Shared {
 
     pub(crate) fn lock_spare(&self) -> MutexGuard<'_, bool> {
         lock(&self.spare_is_ready)
+    }
+
+    /// The table of a segment that begins.
+    pub(crate) fn take_key_table(&self) -> KeyTable {
+        let made = lock(&self.key_table).take();
+        made.unwrap_or_else(|| {
+            let mut table = KeyTable::default();
+            table.expect(self.identity.events_likely());
+            table
+        })
+    }
+
+    /// Makes it beforehand, once the segment before it is half full. Whether there was anything to
+    /// do.
+    pub(crate) fn prepare_key_table(&self) -> bool {
+        let likely = self.identity.events_likely();
+        let is_near = self.view().tails().last().is_some_and(|tail| {
+            usize::try_from(tail.read().events()).is_ok_and(|events| events > likely / 2)
+        });
+        let is_due = is_near && lock(&self.key_table).is_none();
+        if is_due {
+            let table = KeyTable::ready(likely);
+            *lock(&self.key_table) = Some(table);
+        }
+        is_due
     }
 
     /// Says that there is background work.

@@ -224,9 +224,9 @@ impl TailIndex {
         }
     }
 
-    /// Makes room for so many more keys.
-    pub(crate) fn reserve_keys(&mut self, more: usize) {
-        self.keys.reserve(more);
+    /// Says how many keys there are likely to be.
+    pub(crate) fn expect_keys(&mut self, likely: usize) {
+        self.keys.expect(likely);
     }
 
     /// What keys that were read are put in by, and where.

@@ -10,6 +10,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[cfg(target_os = "linux")]
+use rustix::io::{Errno, ReadWriteFlags};
 
 use super::{File, Lock, Storage, check_directory_path, check_path};
 
@@ -155,25 +160,25 @@ impl Storage for FileSystem {
         if file.metadata()?.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        Ok(Arc::new(OpenFile { file }))
+        Ok(OpenFile::new(file))
     }
 
     fn open_rw(&self, path: &str) -> io::Result<Arc<dyn File>> {
         let path = self.to_change(path)?;
-        Ok(Arc::new(OpenFile { file: fs::File::options().read(true).write(true).open(path)? }))
+        Ok(OpenFile::new(fs::File::options().read(true).write(true).open(path)?))
     }
 
     fn create(&self, path: &str) -> io::Result<Arc<dyn File>> {
         let path = self.to_change(path)?;
         let file = fs::File::options().read(true).write(true).create_new(true).open(path)?;
-        Ok(Arc::new(OpenFile { file }))
+        Ok(OpenFile::new(file))
     }
 
     fn create_private(&self, path: &str) -> io::Result<Arc<dyn File>> {
         let path = self.to_change(path)?;
         let mut options = fs::File::options();
         options.read(true).write(true).create_new(true).mode(0o600);
-        Ok(Arc::new(OpenFile { file: options.open(path)? }))
+        Ok(OpenFile::new(options.open(path)?))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -239,7 +244,25 @@ impl Lock for HeldLock {}
 #[derive(Debug)]
 struct OpenFile {
     file: fs::File,
+    /// Whether the system has said that it cannot begin a write early.
+    #[cfg(target_os = "linux")]
+    begins_late: AtomicBool,
 }
+
+impl OpenFile {
+    fn new(file: fs::File) -> Arc<Self> {
+        Arc::new(Self {
+            file,
+            #[cfg(target_os = "linux")]
+            begins_late: AtomicBool::new(false),
+        })
+    }
+}
+
+/// Linux from 6.14 on: the pages are handed to the disk as soon as they are written. Those that
+/// were in memory before stay there.
+#[cfg(target_os = "linux")]
+const RWF_DONTCACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
 
 impl File for OpenFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -248,6 +271,21 @@ impl File for OpenFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         self.file.write_at(bytes, offset)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn begin_write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        if self.begins_late.load(Ordering::Relaxed) {
+            return self.write_at(bytes, offset);
+        }
+        let slices = [io::IoSlice::new(bytes)];
+        match rustix::io::pwritev2(&self.file, &slices, offset, RWF_DONTCACHE) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+                self.begins_late.store(true, Ordering::Relaxed);
+                self.write_at(bytes, offset)
+            }
+            other => Ok(other?),
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {

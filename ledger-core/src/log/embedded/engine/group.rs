@@ -24,9 +24,8 @@ pub(super) struct Entered {
     pub(super) key_hash: Option<u64>,
 }
 
-/// The group that is being encoded. It enters the segment's index only after it was acknowledged:
-/// that is half of the writer's work, and nobody waits for it then. Until then the group answers
-/// for itself, which matters only where it has several appends.
+/// The group that is being encoded. It enters the segment's index while the disk writes it. Until
+/// then the group answers for itself, which matters only where it has several appends.
 #[derive(Debug)]
 pub(super) struct Group {
     /// Room for the frame header, then rows.

@@ -10,12 +10,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::page::{PAGE_BYTES, Page};
+use super::page::{self, PAGE_BYTES, Page};
 use super::places::{FilterPlaces, PageKey, Places};
-use crate::log::embedded::mapped::mapped;
+use crate::log::embedded::memory::Memory;
 
 /// Of so many frames, one is for entries.
 const FRAMES_PER_ENTRY_FRAME: usize = 64;
+/// So many pages come in small pages of the processor: most logs have no more.
+const FRAMES_SMALL: usize = 512;
 /// How many rounds of the hand a page stays after it was asked for.
 const CHANCES: u8 = 2;
 
@@ -72,7 +74,7 @@ impl Shelf {
             frames_max,
             places: Places::default(),
             // Only reserved: memory is touched as frames are first used.
-            pages: mapped(frames_max),
+            pages: Memory::zeroed_after(frames_max * PAGE_BYTES, FRAMES_SMALL * PAGE_BYTES),
             keys: Vec::new(),
             chances: Vec::new(),
             free: Vec::new(),
@@ -87,8 +89,18 @@ impl Shelf {
     }
 
     /// Keeps a page that was read and checked.
-    pub(super) fn keep(&self, key: PageKey, page: Page) {
+    pub(super) fn keep(&self, key: PageKey, page: &Page) {
         self.write().keep(key, page);
+    }
+
+    /// Keeps it where no other page has to be given up for it. Answers whether there is such room.
+    pub(super) fn keep_if_free(&self, key: PageKey, page: &Page) -> bool {
+        let mut frames = self.write();
+        let is_free = !frames.free.is_empty() || frames.keys.len() < frames.frames_max;
+        if is_free {
+            frames.keep(key, page);
+        }
+        is_free
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Frames> {
@@ -100,7 +112,7 @@ impl Shelf {
 pub(super) struct Frames {
     frames_max: usize,
     places: Places,
-    pages: Vec<Page>,
+    pages: Memory,
     keys: Vec<Option<PageKey>>,
     chances: Vec<AtomicU8>,
     free: Vec<usize>,
@@ -108,9 +120,9 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// The page, if it is here.
+    /// The body of the page, if it is here.
     #[inline]
-    pub(super) fn page(&self, key: PageKey) -> Option<&Page> {
+    pub(super) fn page(&self, key: PageKey) -> Option<&[u8]> {
         self.frame(self.places.find(key)?)
     }
 
@@ -120,31 +132,31 @@ impl Frames {
     }
 
     #[inline]
-    fn frame(&self, frame: u32) -> Option<&Page> {
+    fn frame(&self, frame: u32) -> Option<&[u8]> {
         let chances = self.chances.get(frame as usize)?;
         // Written only when it changes, so that readers do not fight for the line.
         if chances.load(Ordering::Relaxed) != CHANCES {
             chances.store(CHANCES, Ordering::Relaxed);
         }
-        self.pages.get(frame as usize)
+        self.pages.bytes().as_chunks().0.get(frame as usize).map(page::body)
     }
 
-    fn keep(&mut self, key: PageKey, page: Page) {
+    fn keep(&mut self, key: PageKey, page: &Page) {
         if self.frames_max == 0 || self.places.find(key).is_some() {
             return;
         }
         let frame = match self.free.pop() {
             Some(frame) => frame,
-            None if self.pages.len() < self.frames_max => self.pages.len(),
+            None if self.keys.len() < self.frames_max => self.keys.len(),
             None => self.give_up_one(),
         };
         let chances = AtomicU8::new(0);
-        if frame == self.pages.len() {
-            self.pages.push(page);
+        let pages: &mut [[u8; PAGE_BYTES]] = self.pages.bytes_mut().as_chunks_mut().0;
+        *pages.get_mut(frame).expect(FRAME) = *page.bytes();
+        if frame == self.keys.len() {
             self.keys.push(Some(key));
             self.chances.push(chances);
         } else {
-            *self.pages.get_mut(frame).expect(FRAME) = page;
             *self.keys.get_mut(frame).expect(FRAME) = Some(key);
             *self.chances.get_mut(frame).expect(FRAME) = chances;
         }
@@ -155,7 +167,7 @@ impl Frames {
     fn give_up_one(&mut self) -> usize {
         loop {
             let frame = self.hand;
-            self.hand = (frame + 1) % self.pages.len();
+            self.hand = (frame + 1) % self.keys.len();
             let chances = self.chances.get_mut(frame).expect(FRAME).get_mut();
             if *chances == 0 {
                 self.drop_place(frame);
@@ -190,9 +202,9 @@ pub(super) struct FilterPages<'a> {
 }
 
 impl<'a> FilterPages<'a> {
-    /// The page, if it is here.
+    /// The body of the page, if it is here.
     #[inline]
-    pub(super) fn page(&self, page: u64) -> Option<&'a Page> {
+    pub(super) fn page(&self, page: u64) -> Option<&'a [u8]> {
         self.frames.frame(self.places.find(page)?)
     }
 }

@@ -169,9 +169,8 @@ pub(super) struct EntryPage<'a> {
 }
 
 impl<'a> EntryPage<'a> {
-    /// Looks at a page as one of entries.
-    pub(super) fn new(shape: EntryShape, page: &'a Page) -> Result<Self, Fault> {
-        let body = page.body();
+    /// Looks at the body of a page as one of entries.
+    pub(super) fn new(shape: EntryShape, body: &'a [u8]) -> Result<Self, Fault> {
         Self::parse(shape, body).ok_or(Fault::Damaged("a page of entries does not add up"))
     }
 

@@ -28,7 +28,7 @@ impl Page {
 
     /// Everything but the checksum.
     pub(super) fn body(&self) -> &[u8] {
-        self.0.get(..BODY_BYTES).expect("a page is longer than its body")
+        body(&self.0)
     }
 
     /// The same, to write.
@@ -87,6 +87,12 @@ impl fmt::Debug for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Page")
     }
+}
+
+/// Everything but the checksum of a page that was checked.
+#[inline]
+pub(super) fn body(page: &[u8; PAGE_BYTES]) -> &[u8] {
+    page.get(..BODY_BYTES).expect("a page is longer than its body")
 }
 
 /// Why a page cannot be used. The run adds which file and which segments.

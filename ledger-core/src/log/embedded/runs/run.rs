@@ -157,7 +157,7 @@ impl Run {
         hash: u64,
     ) -> Option<&'a [u8; BLOCK_BYTES]> {
         let place = self.plan.filter.place(hash);
-        filter.page(place.page)?.body().get(place.at..)?.first_chunk()
+        filter.page(place.page)?.get(place.at..)?.first_chunk()
     }
 
     /// Asks the filter, as far as it is in memory.
@@ -173,13 +173,25 @@ impl Run {
         }
     }
 
+    /// Reads the filter into memory as far as there is room for it, so that those who ask do not
+    /// wait for it page by page. What cannot be read is met by whoever asks.
+    pub(super) fn warm(&self) {
+        for page in 0..self.plan.filter.pages() {
+            let read = Page::read(&*self.file.0, self.seed, self.plan.filter_page(page));
+            let key = PageKey::of_filter(self.number, page);
+            if !read.is_ok_and(|read| self.cache.index.keep_if_free(key, &read)) {
+                return;
+            }
+        }
+    }
+
     /// Asks the filter, wherever it is.
     pub(super) fn ask_unread(&self, hash: u64) -> Result<bool, RunsError> {
         let place = self.plan.filter.place(hash);
         let number = self.plan.filter_page(place.page);
         let key = PageKey::of_filter(self.number, place.page);
         self.with_page(number, key, &self.cache.index, |page| {
-            let block = page.body().get(place.at..).and_then(|it| it.first_chunk());
+            let block = page.get(place.at..).and_then(|it| it.first_chunk());
             Ok(block.is_some_and(|block| holds(block, hash)))
         })
     }
@@ -188,8 +200,8 @@ impl Run {
     pub(super) fn find(&self, hash: u64, mut found: impl FnMut(u64)) -> Result<(), RunsError> {
         for page in self.pages_of(hash)? {
             let number = self.plan.entry_page(page);
-            self.with_page(number, self.key(number), &self.cache.entries, |bytes| {
-                EntryPage::new(self.shape, bytes)?.find(hash, &mut found);
+            self.with_page(number, self.key(number), &self.cache.entries, |page| {
+                EntryPage::new(self.shape, page)?.find(hash, &mut found);
                 Ok(())
             })?;
         }
@@ -246,7 +258,7 @@ impl Run {
         let pages = self.plan.chunk_pages(chunk);
         let number = self.plan.fence_page(chunk);
         self.with_page(number, self.key(number), &self.cache.index, |page| {
-            let firsts = page.body().as_chunks::<8>().0;
+            let firsts = page.as_chunks::<8>().0;
             let firsts = usize::try_from(pages).ok().and_then(|pages| firsts.get(..pages));
             let firsts = firsts.ok_or(Fault::Damaged("a chunk has too many pages"))?;
             let before = firsts.partition_point(|it| u64::from_le_bytes(*it) < hash) as u64;
@@ -259,21 +271,21 @@ impl Run {
         PageKey::of_rest(self.number, number)
     }
 
-    /// Looks at a page in memory, or reads, checks and keeps it.
+    /// Looks at the body of a page in memory, or reads, checks and keeps it.
     fn with_page<T>(
         &self,
         number: u64,
         key: PageKey,
         shelf: &Shelf,
-        look: impl FnOnce(&Page) -> Result<T, Fault>,
+        look: impl FnOnce(&[u8]) -> Result<T, Fault>,
     ) -> Result<T, RunsError> {
         let fault = |fault| self.fault(number, fault);
         if let Some(page) = shelf.read().page(key) {
             return look(page).map_err(fault);
         }
         let page = Page::read(&*self.file.0, self.seed, number).map_err(fault)?;
-        let seen = look(&page).map_err(fault)?;
-        shelf.keep(key, page);
+        let seen = look(page.body()).map_err(fault)?;
+        shelf.keep(key, &page);
         Ok(seen)
     }
 
@@ -376,7 +388,8 @@ impl Scan<'_> {
         let bytes = bytes.ok_or(cut).map_err(fault)?;
         let page = Page::from_bytes(bytes, run.seed, number).map_err(fault)?;
         self.place = 0;
-        let decoded = EntryPage::new(run.shape, &page).and_then(|it| it.decode(&mut self.entries));
+        let decoded =
+            EntryPage::new(run.shape, page.body()).and_then(|it| it.decode(&mut self.entries));
         decoded.and_then(|()| self.check()).map_err(fault)?;
         self.seen += self.entries.len() as u64;
         self.next_page += 1;

@@ -160,7 +160,9 @@ impl RunsWriter {
     }
 
     fn open_run(&self, segments: &Range<u64>) -> Result<Arc<Run>, RunsError> {
-        Run::open(&self.runs.place, segments, true).map(Arc::new)
+        let run = Run::open(&self.runs.place, segments, true)?;
+        run.warm();
+        Ok(Arc::new(run))
     }
 
     fn remove(&self, path: &str) -> Result<(), RunsError> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 
 use super::FileSystem;
-use crate::log::storage::{Storage, read_exact_at, write_all_at};
+use crate::log::storage::{Storage, begin_write_all_at, read_exact_at, write_all_at};
 
 fn tree() -> (tempfile::TempDir, FileSystem) {
     let directory = tempfile::tempdir().unwrap();
@@ -31,6 +31,24 @@ fn what_is_written_is_read_at_its_place() {
     let beyond = read_exact_at(&*again, &mut buffer, 10).unwrap_err();
     assert_eq!(beyond.kind(), ErrorKind::UnexpectedEof);
     assert!(again.write_at(b"x", 0).is_err(), "opened to read");
+}
+
+/// Also where the system cannot, as on a file system in memory.
+#[test]
+fn what_is_begun_to_be_written_is_there() {
+    let elsewhere = tempfile::tempdir_in("/dev/shm").ok();
+    let directories = [tempfile::tempdir().ok(), elsewhere];
+    for directory in directories.iter().flatten() {
+        let tree = FileSystem::open(directory.path()).unwrap();
+        let file = tree.create("1").unwrap();
+        for (place, bytes) in [(0, "counter"), (7, "foil"), (2, "x")] {
+            begin_write_all_at(&*file, bytes.as_bytes(), place).unwrap();
+        }
+        file.sync_data().unwrap();
+        assert_eq!(fs::read(directory.path().join("1")).unwrap(), b"coxnterfoil");
+        let again = tree.open("1").unwrap();
+        assert!(again.begin_write_at(b"x", 0).is_err(), "opened to read");
+    }
 }
 
 #[test]
