@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use crate::log::storage::{begin_write_all_at, write_all_at};
 use crate::log::{
-    AppendError, Appended, Completer, Expected, NewEvent, OnConflict, Outcome, Position, Revision,
+    AppendError, Appended, Completer, Expected, OnConflict, Outcome, Position, Revision,
 };
 use crate::time::Timestamp;
 
@@ -97,8 +97,9 @@ pub(crate) struct Engine {
     mark: MarkFile,
     group: Group,
     answers: Vec<(Completer<Answer>, Answer)>,
-    /// What the appends of the group were made of.
-    spent: Vec<NewEvent>,
+    /// The appends of the group, once they are in it. To free them takes as long as to put them
+    /// there.
+    spent: Vec<Prepared>,
 }
 
 impl Engine {
@@ -206,8 +207,7 @@ impl Engine {
                 None
             }
         };
-        for mut job in jobs.drain(..) {
-            self.spent.append(&mut job.prepared.spent);
+        for job in jobs.drain(..) {
             // Without an index of keys nothing is judged, nor after a failure, when `stop` gives
             // these their true answer.
             let result = match known.as_mut().filter(|_| failed.is_none()) {
@@ -222,6 +222,7 @@ impl Engine {
                     failed = Some(failure);
                 }
             }
+            self.spent.push(job.prepared);
         }
         failed.map_or(Ok(()), Err)
     }
