@@ -86,16 +86,22 @@ impl Background {
     /// for in, and sealing makes of one place to look another.
     pub(crate) fn tidy_once(&self) -> bool {
         let _tidying = hold(&self.tidying);
-        self.ends_well(self.mend_index())
-            || self.tails() < TAILS_MAX && self.ends_well(self.merge())
-            || self.seal_while_over(1)
-            || self.ends_well(self.merge())
+        let merge = || self.ends_well(self.merge());
+        let seal = || self.seal_if_over(1);
+        if self.ends_well(self.mend_index()) {
+            return true;
+        }
+        if self.tails() >= TAILS_MAX {
+            return seal() || merge();
+        }
+        merge() || seal()
     }
 
     /// Seals until so few segments wait that appends need not. Who appends calls it: when sealing
     /// has fallen behind, he helps.
     pub(crate) fn catch_up(&self) {
-        while self.tails() > TAILS_MAX && self.seal_while_over(TAILS_MAX) {}
+        // Without waiting for a seal that is under way as long as that is soon enough.
+        while self.tails() > TAILS_MAX && self.seal_if_over(TAILS_MAX) {}
     }
 
     fn tails(&self) -> usize {
@@ -104,7 +110,7 @@ impl Background {
 
     /// Seals a segment if there are more than so many, once whoever seals another has done so.
     /// Answers whether anything was done.
-    fn seal_while_over(&self, tails: usize) -> bool {
+    fn seal_if_over(&self, tails: usize) -> bool {
         let _sealing = hold(&self.sealing);
         self.tails() > tails && self.ends_well(self.seal_oldest())
     }
@@ -172,7 +178,7 @@ impl Background {
     fn merge(&self) -> Result<bool, Failure> {
         // A merge may take as long as several segments take to fill.
         let stop = || {
-            while self.tails() >= TAILS_MAX && self.seal_while_over(TAILS_MAX - 1) {}
+            while self.seal_if_over(TAILS_MAX - 1) {}
             self.shared.work_is_over()
         };
         for runs in [&self.keys, &self.streams] {

@@ -237,6 +237,7 @@ impl Engine {
         for (answer, _) in self.answers.drain(..) {
             answer.complete(Err(AppendError::Stopped { why: why.clone() }));
         }
+        self.spent.clear();
     }
 
     /// Judges one append and puts its new events into the group.

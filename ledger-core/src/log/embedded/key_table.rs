@@ -87,7 +87,10 @@ impl KeyTable {
         let mut at = first(hash, slots.len());
         std::iter::from_fn(move || {
             loop {
-                let word = Some(word(slots.get(at))).filter(|word| *word != 0)?;
+                let word = word(slots.get(at));
+                if word == 0 {
+                    return None;
+                }
                 at = next(at, slots.len());
                 if Self::kept(word) == tag {
                     return u32::try_from(word & PLACE_MASK).ok()?.checked_sub(1);

@@ -62,7 +62,9 @@ impl Memory {
 #[cfg(target_os = "linux")]
 fn advise(mapped: &MmapMut, first: usize) {
     let rest = mapped.len().saturating_sub(first);
-    drop(mapped.advise_range(memmap2::Advice::HugePage, first, rest));
+    if rest > 0 {
+        drop(mapped.advise_range(memmap2::Advice::HugePage, first, rest));
+    }
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,8 +1,8 @@
 //! One unsealed segment: where its frames are, and what of it must be found without reading it.
 //!
-//! The writer fills the index as it encodes; a reader in another process fills its own from the
-//! frames it reads. It may run ahead of what is acknowledged, so everyone who asks says up to which
-//! position he may see. What it holds is bounded by the size of a segment.
+//! The writer fills the index while the disk writes a group; a reader in another process fills its
+//! own from the frames it reads. It may run ahead of what is acknowledged, so who asks says
+//! up to which position he may see. What it holds is bounded by the size of a segment.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

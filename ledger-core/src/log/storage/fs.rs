@@ -280,6 +280,7 @@ impl File for OpenFile {
         }
         let slices = [io::IoSlice::new(bytes)];
         match rustix::io::pwritev2(&self.file, &slices, offset, RWF_DONTCACHE) {
+            // Not known here, and so nothing was written.
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
                 self.begins_late.store(true, Ordering::Relaxed);
                 self.write_at(bytes, offset)

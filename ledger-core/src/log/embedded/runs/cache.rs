@@ -73,7 +73,8 @@ impl Shelf {
         Self(RwLock::new(Frames {
             frames_max,
             places: Places::default(),
-            // Only reserved: memory is touched as frames are first used.
+            // Only reserved: memory is touched as frames are first used. A mapping begins with a
+            // page of the processor, so a block of a filter is one line of its cache.
             pages: Memory::zeroed_after(frames_max * PAGE_BYTES, FRAMES_SMALL * PAGE_BYTES),
             keys: Vec::new(),
             chances: Vec::new(),

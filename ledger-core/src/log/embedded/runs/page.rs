@@ -15,9 +15,8 @@ pub(super) const PAGE_BYTES: usize = 4096;
 /// What a page holds beside its checksum.
 pub(super) const BODY_BYTES: usize = PAGE_BYTES - 4;
 
-/// A page, on a boundary of the processor's cache lines, so that a block of a filter is one line.
+/// A page.
 #[derive(Clone)]
-#[repr(align(64))]
 pub(super) struct Page([u8; PAGE_BYTES]);
 
 impl Page {
