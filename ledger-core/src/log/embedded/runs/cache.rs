@@ -52,7 +52,7 @@ impl PageCache {
         self.next_run.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Gives up all pages of a run that nobody looks at any more.
+    /// Gives up all pages of a run.
     pub(super) fn forget(&self, run: u32) {
         self.index.write().forget(run);
         self.entries.write().forget(run);

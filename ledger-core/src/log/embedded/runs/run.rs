@@ -185,6 +185,11 @@ impl Run {
         }
     }
 
+    /// Gives up what is in memory of it. Whoever still looks in it reads it again.
+    pub(super) fn cool(&self) {
+        self.cache.forget(self.number);
+    }
+
     /// Asks the filter, wherever it is.
     pub(super) fn ask_unread(&self, hash: u64) -> Result<bool, RunsError> {
         let place = self.plan.filter.place(hash);
@@ -322,7 +327,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        self.cache.forget(self.number);
+        self.cool();
     }
 }
 

@@ -368,8 +368,8 @@ fn the_filter_of_a_run_that_was_made_is_in_memory() {
         let hash = move |it: u64| (it + (segment << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (0..10_000).map(|it| (hash(it), it)).collect::<Vec<_>>()
     };
-    // Four pages for a segment, seven for both. Nothing that is there gives way.
-    for (frames, of_one, of_both) in [(64, 4, 7), (11, 4, 3), (6, 4, 0), (3, 3, 0), (0, 0, 0)] {
+    // Four pages for a segment, seven for both, in the room of those that were merged.
+    for (frames, of_one, of_both) in [(64, 4, 7), (8, 4, 7), (6, 4, 6), (3, 3, 3), (0, 0, 0)] {
         let disk = SimulatedDisk::new();
         let place = place(&disk, frames * 4096);
         let cache = Arc::clone(&place.cache);
@@ -379,6 +379,7 @@ fn the_filter_of_a_run_that_was_made_is_in_memory() {
         writer.add(1, entries(1)).unwrap();
         let plan = writer.merge_due().unwrap();
         assert_eq!(writer.merge(&plan, &|| false).unwrap(), Merged::Done);
+        assert_eq!(cache.pages(), of_both, "{frames} frames");
         drop(plan);
         assert_eq!(cache.pages(), of_both, "{frames} frames");
         let model = Model::from([(0, entries(0)), (1, entries(1))]);

@@ -97,7 +97,9 @@ impl RunsWriter {
             return Err(error);
         }
         writer.finish()?;
-        self.open_run(&segments)
+        let run = self.open_run(&segments)?;
+        run.warm();
+        Ok(run)
     }
 
     /// Makes the runs that cover any of these segments again, after damage was seen in them, one
@@ -149,7 +151,10 @@ impl RunsWriter {
         }
         written.finish()?;
         let run = self.open_run(&plan.segments())?;
-        self.runs.replace(&plan.inputs, [run]);
+        self.runs.replace(&plan.inputs, [Arc::clone(&run)]);
+        // In this order: the filters of both would take twice the memory, which stays taken.
+        plan.inputs.iter().for_each(|input| input.cool());
+        run.warm();
         plan.inputs.iter().try_for_each(|run| self.remove(run.path()))?;
         Ok(Merged::Done)
     }
@@ -160,9 +165,7 @@ impl RunsWriter {
     }
 
     fn open_run(&self, segments: &Range<u64>) -> Result<Arc<Run>, RunsError> {
-        let run = Run::open(&self.runs.place, segments, true)?;
-        run.warm();
-        Ok(Arc::new(run))
+        Run::open(&self.runs.place, segments, true).map(Arc::new)
     }
 
     fn remove(&self, path: &str) -> Result<(), RunsError> {
