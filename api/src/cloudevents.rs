@@ -14,6 +14,7 @@ use ledger_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::body::{AHEAD, is_ahead};
 use crate::error::FieldError;
 
 mod envelope;
@@ -27,9 +28,6 @@ pub(crate) const USAGE_TYPE: &str = "counterfoil.usage.recorded";
 pub(crate) const GAUGE_TYPE: &str = "counterfoil.gauge.set";
 /// The most events of one request.
 pub(crate) const EVENTS_MAX: usize = 1000;
-/// How far ahead of the server's clock usage may have happened.
-const AHEAD_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
-
 /// What usage says.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,8 +76,8 @@ pub(crate) fn usage(
     let Envelope { id, source, kind, subject, time, data } = sent.checked()?;
     let tenant = tenant(subject, own)?;
     let occurred_at = time.unwrap_or(now);
-    if occurred_at.micros_since(now) > AHEAD_MICROS_MAX {
-        return Err(wrong("/time", "it is more than 5 minutes ahead of the server's clock"));
+    if is_ahead(occurred_at, now) {
+        return Err(wrong("/time", AHEAD));
     }
     let data = match data {
         Data::Json(data) => data,

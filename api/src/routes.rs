@@ -216,7 +216,8 @@ impl Caller {
     }
 
     /// A command of this caller. `occurred_at` is an import's own time, for operators only; it
-    /// is recorded that they told of it and did not do it then.
+    /// is recorded that they told of it and did not do it then. What is still to come cannot be
+    /// told of: a year that is misspelled would last.
     pub(crate) fn command<B: Serialize>(
         &self,
         app: &App,
@@ -225,11 +226,18 @@ impl Caller {
         body: &B,
         occurred_at: Option<Timestamp>,
     ) -> Result<Command, ApiError> {
-        let refused = || ApiError::field("/occurred_at", "only operators import with a time");
+        let refused = |reason| ApiError::field("/occurred_at", reason);
+        let now = app.now();
         let actor = match occurred_at {
             None => self.principal.actor(),
-            Some(_) => self.principal.importer().ok_or_else(refused)?,
+            Some(_) => self
+                .principal
+                .importer()
+                .ok_or_else(|| refused("only operators import with a time"))?,
         };
+        if occurred_at.is_some_and(|it| body::is_ahead(it, now)) {
+            return Err(refused(body::AHEAD));
+        }
         Ok(Command {
             actor,
             operation,
@@ -237,7 +245,7 @@ impl Caller {
             key: self.key.clone(),
             fingerprint: body::fingerprint(operation, body)?,
             seen: self.seen,
-            occurred_at: occurred_at.unwrap_or_else(|| app.now()),
+            occurred_at: occurred_at.unwrap_or(now),
         })
     }
 }

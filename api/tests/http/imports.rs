@@ -86,6 +86,20 @@ fn a_command_with_a_time_of_its_own_is_an_import() {
         .body("application/cloudevents+json", &event.to_string());
     assert_eq!(told(&server, &server.operator(usage)), ("producer".to_owned(), THEN.to_owned()));
 
+    // Of what is still to come nobody tells.
+    let catalog = server.operator(Request::get("/api/v1/catalog")).good();
+    let path = "/api/v1/catalog?occurred_at=9026-04-01T00:00:00Z";
+    let publish = Request::post(path, CATALOGS[0]);
+    let register = commands("carl", Some("9026-04-01T00:00:00Z")).remove(0);
+    let of_acme = commands("acme", Some("9026-04-01T00:00:00Z"));
+    for request in [publish, register].into_iter().chain(of_acme) {
+        let answer = server.operator(request);
+        answer.problem(400, "malformed");
+        assert_eq!(answer.pointers(), ["/occurred_at"]);
+    }
+    assert_eq!(server.operator(Request::get("/api/v1/catalog")).good(), catalog);
+    server.operator(Request::get("/api/v1/tenants/carl")).problem(404, "not_found");
+
     // A tenant tells of now and of nothing else.
     let own = Request::put("/api/v1/tenants/acme/cost-cap", r#"{"cap": null}"#);
     assert_eq!(told(&server, &server.tenant("acme", own)).0, "tenant");
