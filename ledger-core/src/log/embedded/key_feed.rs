@@ -5,7 +5,7 @@
 //! does it while the first reads on; the table is the segment's again at the end.
 
 use std::io;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use super::key_table::KeyTable;
@@ -74,6 +74,8 @@ struct Load {
 /// The second thread.
 struct Helper {
     loads: SyncSender<Load>,
+    /// Where loads come back empty: fresh memory costs as much as what is put there.
+    emptied: Receiver<PendingKeys>,
     /// How many sources it knows.
     sources: usize,
     thread: JoinHandle<KeyTable>,
@@ -138,8 +140,9 @@ impl KeyFeed {
             self.may_be_helped = false;
             return self.put_here(tail);
         };
+        let empty = helper.emptied.try_recv().unwrap_or_default();
         let load = Load {
-            keys: std::mem::take(&mut self.pending),
+            keys: std::mem::replace(&mut self.pending, empty),
             sources: named_since(&mut helper.sources, &tail.read().names),
         };
         // It fails where the thread has; whoever joins it will say so.
@@ -158,19 +161,21 @@ fn named_since(known: &mut usize, names: &Names) -> Vec<Box<str>> {
 fn begin(hash: NameHash, tail: &Tail) -> Option<Helper> {
     let (loads, received) = sync_channel::<Load>(LOADS_WAITING);
     let (lent, taken) = sync_channel::<KeyTable>(1);
+    let (back, emptied) = channel();
     let work = move || {
         let mut table = taken.recv().unwrap_or_default();
         let mut sources = Vec::new();
         for mut load in received {
             sources.append(&mut load.sources);
             load.keys.put(&hash, &sources, &mut table);
+            back.send(load.keys).ok();
         }
         table
     };
     let thread = std::thread::Builder::new().name("log-keys".to_owned()).spawn(work).ok()?;
     // The table goes only where there is a thread for it.
     lent.send(tail.write().take_keys()).ok();
-    Some(Helper { loads, sources: 0, thread })
+    Some(Helper { loads, emptied, sources: 0, thread })
 }
 
 #[cfg(test)]
