@@ -4,7 +4,6 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use ledger_core::json;
-use ledger_core::time::Timestamp;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
@@ -13,15 +12,8 @@ use crate::error::{ApiError, FieldError};
 /// The most bytes of a JSON body.
 pub(crate) const JSON_BYTES_MAX: usize = 1024 * 1024;
 
-/// How far ahead of the server's clock something may have happened.
-const AHEAD_MICROS_MAX: i64 = 5 * 60 * 1_000_000;
-/// What is wrong with a time further ahead.
+/// What is wrong with a time that is still to come.
 pub(crate) const AHEAD: &str = "it is more than 5 minutes ahead of the server's clock";
-
-/// Whether nothing can have happened then: clocks differ, but not by so much.
-pub(crate) fn is_ahead(occurred_at: Timestamp, now: Timestamp) -> bool {
-    occurred_at.micros_since(now) > AHEAD_MICROS_MAX
-}
 
 /// A JSON body and the fingerprint of what it says.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ use ledger_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::body::{AHEAD, is_ahead};
+use crate::body::AHEAD;
 use crate::error::FieldError;
 
 mod envelope;
@@ -28,6 +28,7 @@ pub(crate) const USAGE_TYPE: &str = "counterfoil.usage.recorded";
 pub(crate) const GAUGE_TYPE: &str = "counterfoil.gauge.set";
 /// The most events of one request.
 pub(crate) const EVENTS_MAX: usize = 1000;
+
 /// What usage says.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,7 +77,7 @@ pub(crate) fn usage(
     let Envelope { id, source, kind, subject, time, data } = sent.checked()?;
     let tenant = tenant(subject, own)?;
     let occurred_at = time.unwrap_or(now);
-    if is_ahead(occurred_at, now) {
+    if occurred_at.is_to_come(now) {
         return Err(wrong("/time", AHEAD));
     }
     let data = match data {

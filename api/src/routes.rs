@@ -228,16 +228,14 @@ impl Caller {
     ) -> Result<Command, ApiError> {
         let refused = |reason| ApiError::field("/occurred_at", reason);
         let now = app.now();
-        let actor = match occurred_at {
-            None => self.principal.actor(),
-            Some(_) => self
-                .principal
-                .importer()
-                .ok_or_else(|| refused("only operators import with a time"))?,
+        let (actor, occurred_at) = match occurred_at {
+            None => (self.principal.actor(), now),
+            Some(at) => match self.principal.importer() {
+                None => return Err(refused("only operators import with a time")),
+                Some(_) if at.is_to_come(now) => return Err(refused(body::AHEAD)),
+                Some(importer) => (importer, at),
+            },
         };
-        if occurred_at.is_some_and(|it| body::is_ahead(it, now)) {
-            return Err(refused(body::AHEAD));
-        }
         Ok(Command {
             actor,
             operation,
@@ -245,7 +243,7 @@ impl Caller {
             key: self.key.clone(),
             fingerprint: body::fingerprint(operation, body)?,
             seen: self.seen,
-            occurred_at: occurred_at.unwrap_or(now),
+            occurred_at,
         })
     }
 }

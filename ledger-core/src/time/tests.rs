@@ -114,6 +114,15 @@ fn time_ends_without_a_panic() {
     assert_eq!(last.plus_seconds(i64::MAX), None);
 }
 
+#[test]
+fn five_minutes_ahead_is_a_clock_and_more_is_to_come() {
+    let now: Timestamp = "2026-04-30T23:58:00Z".parse().unwrap();
+    let at = |text: &str| text.parse::<Timestamp>().unwrap().is_to_come(now);
+    assert!(!at("2026-05-01T00:03:00Z"));
+    assert!(at("2026-05-01T00:03:00.000001Z"));
+    assert!(!at("1970-01-01T00:00:00Z"));
+}
+
 proptest! {
     #![proptest_config(testing::cases(100_000))]
 

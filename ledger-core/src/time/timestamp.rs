@@ -80,6 +80,12 @@ impl Timestamp {
         self.0 - earlier.0
     }
 
+    /// Whether nothing can have happened at this instant yet: clocks differ, but not by more than
+    /// five minutes.
+    pub const fn is_to_come(self, now: Self) -> bool {
+        self.micros_since(now) > 5 * 60 * SECOND
+    }
+
     /// The UTC day it lies in.
     pub fn day(self) -> Day {
         let days = i32::try_from(self.0 / Self::DAY).expect("a bounded instant has a bounded day");

@@ -24,9 +24,6 @@ pub const STRIKES: usize = 3;
 /// As many resources may be gone at once without anybody having to say that it is meant.
 pub const EMPTY_LIVE_MAX: usize = 10;
 
-/// How far a listing's clock may be ahead of ours.
-const AHEAD_MICROS_MAX: i64 = 300_000_000;
-
 /// Tags that name an owner, the stronger one first: `tenant:acme`, `owner:acme`.
 const OWNER_TAGS: [&str; 2] = ["tenant", "owner"];
 
@@ -112,7 +109,7 @@ fn checked<'a>(
     now: Timestamp,
 ) -> Result<BTreeMap<ResourceId, &'a Snapshot>, SyncRefusal> {
     let Listing { provider, resource_type, listed_at, resources, .. } = listing;
-    if listed_at.micros_since(now) > AHEAD_MICROS_MAX {
+    if listed_at.is_to_come(now) {
         return Err(SyncRefusal::ListingAhead { listed_at: *listed_at, now });
     }
     let latest = known.provider.listed_at(resource_type);

@@ -74,7 +74,7 @@ struct Load {
 /// The second thread.
 struct Helper {
     loads: SyncSender<Load>,
-    /// Where loads come back empty: fresh memory costs as much as what is put there.
+    /// Where loads come back empty, to be filled again.
     emptied: Receiver<PendingKeys>,
     /// How many sources it knows.
     sources: usize,
