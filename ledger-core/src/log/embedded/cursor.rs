@@ -81,17 +81,17 @@ impl<'a> ScannedRecord<'a> {
 
     /// The event that made it necessary.
     pub fn causation(&self) -> Option<[u8; 16]> {
-        self.raw.causation
+        self.raw.causation.copied()
     }
 
     /// The request or process it belongs to.
     pub fn correlation(&self) -> Option<[u8; 16]> {
-        self.raw.correlation
+        self.raw.correlation.copied()
     }
 
     /// What a repeat must match, where it is not the event itself.
     pub fn fingerprint(&self) -> Option<[u8; 32]> {
-        self.raw.fingerprint
+        self.raw.fingerprint.copied()
     }
 
     /// In which role somebody acted, and who.

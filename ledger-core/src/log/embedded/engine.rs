@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::id::{CorrelationId, EventId};
 use crate::log::storage::{begin_write_all_at, write_all_at};
 use crate::log::{
     AppendError, Appended, Completer, Expected, OnConflict, Outcome, Position, Revision,
@@ -366,10 +367,10 @@ impl Engine {
                 occurred_at: event.occurred_at,
                 recorded_at: base.recorded_at,
                 actor,
-                causation: prepared.causation.map(|it| *it.as_bytes()),
-                correlation: prepared.correlation.map(|it| *it.as_bytes()),
+                causation: prepared.causation.as_ref().map(EventId::as_bytes),
+                correlation: prepared.correlation.as_ref().map(CorrelationId::as_bytes),
                 key: numbers.key(prepared, event, &mut rows)?,
-                fingerprint: event.fingerprint,
+                fingerprint: event.fingerprint.as_ref(),
                 body: prepared.body(event),
             };
             rows.event(&record, event);

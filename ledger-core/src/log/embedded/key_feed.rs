@@ -15,6 +15,8 @@ use super::tail::Tail;
 
 /// So many keys go to the second thread at a time; a segment with fewer has none.
 const KEYS_MANY: usize = 4096;
+/// So many are put in together: their places, a line of the cache each, stay near meanwhile.
+const KEYS_NEAR: usize = 256;
 /// So many loads wait for the second thread before the first does.
 const LOADS_WAITING: usize = 4;
 
@@ -46,18 +48,20 @@ impl PendingKeys {
     /// Puts all of them into a table, given every source named so far, and forgets them.
     fn put(&mut self, hash: &NameHash, sources: &[Box<str>], table: &mut KeyTable) {
         let mut from = 0;
-        let mut hashed = Vec::with_capacity(self.keys.len());
-        for key in &self.keys {
-            let id = self.ids.get(from..key.end).unwrap_or_default();
-            from = key.end;
-            let source = usize::try_from(key.source).ok().and_then(|it| sources.get(it));
-            // Whoever reads rows has refused numbers without a name.
-            let Some(source) = source else { continue };
-            hashed.push((hash.key(source, key.is_uuid, id, key.index), key.ordinal));
-        }
-        table.fetch(hashed.iter().map(|(hash, _)| *hash));
-        for (hash, ordinal) in hashed {
-            table.insert(hash, ordinal);
+        let mut hashed = Vec::with_capacity(KEYS_NEAR);
+        for keys in self.keys.chunks(KEYS_NEAR) {
+            for key in keys {
+                let id = self.ids.get(from..key.end).unwrap_or_default();
+                from = key.end;
+                let source = usize::try_from(key.source).ok().and_then(|it| sources.get(it));
+                // Whoever reads rows has refused numbers without a name.
+                let Some(source) = source else { continue };
+                hashed.push((hash.key(source, key.is_uuid, id, key.index), key.ordinal));
+            }
+            table.fetch(hashed.iter().map(|(hash, _)| *hash));
+            for (hash, ordinal) in hashed.drain(..) {
+                table.insert(hash, ordinal);
+            }
         }
         self.keys.clear();
         self.ids.clear();

@@ -37,13 +37,13 @@ pub(crate) struct RawRecord<'a> {
     /// The number of who in which role.
     pub(crate) actor: u32,
     /// The event that made it necessary.
-    pub(crate) causation: Option<[u8; 16]>,
+    pub(crate) causation: Option<&'a [u8; 16]>,
     /// The request or process it belongs to.
-    pub(crate) correlation: Option<[u8; 16]>,
+    pub(crate) correlation: Option<&'a [u8; 16]>,
     /// The name by which a repeat is known.
     pub(crate) key: Option<RawKey<'a>>,
     /// What a repeat must match, where it is not the event itself.
-    pub(crate) fingerprint: Option<[u8; 32]>,
+    pub(crate) fingerprint: Option<&'a [u8; 32]>,
     /// What happened.
     pub(crate) body: &'a [u8],
 }
@@ -214,13 +214,13 @@ pub(crate) fn encode(record: &RawRecord<'_>, base: &RowBase, out: &mut Vec<u8>) 
         head.put(zigzag(recorded));
     }
     out.extend_from_slice(head.bytes());
-    if let Some(causation) = &record.causation {
+    if let Some(causation) = record.causation {
         out.extend_from_slice(causation);
     }
-    if let Some(correlation) = &record.correlation {
+    if let Some(correlation) = record.correlation {
         out.extend_from_slice(correlation);
     }
-    if let Some(fingerprint) = &record.fingerprint {
+    if let Some(fingerprint) = record.fingerprint {
         out.extend_from_slice(fingerprint);
     }
     if let Some(key) = &record.key {
@@ -246,7 +246,7 @@ pub(crate) fn encode_name(name: &NameDefinition<'_>, out: &mut Vec<u8>) {
 }
 
 /// Takes one row off the front. The input is unspecified after an error.
-#[inline]
+#[inline(always)]
 pub(crate) fn decode<'a>(input: &mut &'a [u8], base: &RowBase) -> Result<Entry<'a>, RowError> {
     let flags = varint::byte(input)?;
     if flags & flag::NAME != 0 {
@@ -268,9 +268,9 @@ pub(crate) fn decode<'a>(input: &mut &'a [u8], base: &RowBase) -> Result<Entry<'
             difference => base.recorded_at.wrapping_add(unzigzag(difference)),
         }
     };
-    let causation = if flags & flag::CAUSATION == 0 { None } else { Some(array(input)?) };
-    let correlation = if flags & flag::CORRELATION == 0 { None } else { Some(array(input)?) };
-    let fingerprint = if flags & flag::FINGERPRINT == 0 { None } else { Some(array(input)?) };
+    let causation = if flags & flag::CAUSATION == 0 { None } else { Some(chunk(input)?) };
+    let correlation = if flags & flag::CORRELATION == 0 { None } else { Some(chunk(input)?) };
+    let fingerprint = if flags & flag::FINGERPRINT == 0 { None } else { Some(chunk(input)?) };
     let key = if flags & flag::KEY == 0 { None } else { Some(decode_key(flags, input)?) };
     let bytes = varint::take(input)?;
     let length = usize::try_from(bytes).ok().filter(|length| *length <= EVENT_BYTES_MAX);
@@ -291,7 +291,7 @@ pub(crate) fn decode<'a>(input: &mut &'a [u8], base: &RowBase) -> Result<Entry<'
     }))
 }
 
-#[inline]
+#[inline(always)]
 fn decode_key<'a>(flags: u8, input: &mut &'a [u8]) -> Result<RawKey<'a>, RowError> {
     let source = varint::take_u32(input)?;
     let index = if flags & flag::KEY_INDEX == 0 {
@@ -338,10 +338,16 @@ pub(crate) fn slice<'a>(input: &mut &'a [u8], length: usize) -> Result<&'a [u8],
 
 /// Takes a fixed number of bytes off the front.
 #[inline]
-pub(crate) fn array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], RowError> {
+fn chunk<'a, const N: usize>(input: &mut &'a [u8]) -> Result<&'a [u8; N], RowError> {
     let (taken, rest) = input.split_first_chunk().ok_or(RowError::Short)?;
     *input = rest;
-    Ok(*taken)
+    Ok(taken)
+}
+
+/// A copy of so many bytes off the front.
+#[inline]
+pub(crate) fn array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], RowError> {
+    chunk(input).copied()
 }
 
 /// The rows of one frame, each with its position; the first error is the last item.
@@ -362,6 +368,7 @@ impl<'a> Rows<'a> {
         self.input.len()
     }
 
+    #[inline(always)]
     fn row(&mut self) -> Result<Entry<'a>, RowError> {
         let entry = decode(&mut self.input, &self.base)?;
         if let Entry::Event(_) = entry {

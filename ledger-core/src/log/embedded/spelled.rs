@@ -55,10 +55,10 @@ impl Spelled {
             occurred_at: record.occurred_at,
             recorded_at: record.recorded_at,
             actor: names.text(NameKind::Actor, record.actor)?.to_owned(),
-            causation: record.causation,
-            correlation: record.correlation,
+            causation: record.causation.copied(),
+            correlation: record.correlation.copied(),
             key,
-            fingerprint: record.fingerprint,
+            fingerprint: record.fingerprint.copied(),
             body: record.body.to_vec(),
         })
     }

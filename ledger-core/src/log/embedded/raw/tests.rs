@@ -89,6 +89,9 @@ fn names_number_themselves_in_order_and_never_twice() {
 #[derive(Debug, Clone)]
 pub(crate) struct Owned {
     pub(crate) record: RawRecord<'static>,
+    pub(crate) causation: Option<[u8; 16]>,
+    pub(crate) correlation: Option<[u8; 16]>,
+    pub(crate) fingerprint: Option<[u8; 32]>,
     pub(crate) key: Option<(u32, Result<[u8; 16], String>, u32)>,
     pub(crate) body: Vec<u8>,
 }
@@ -102,7 +105,14 @@ impl Owned {
             };
             RawKey { source: *source, id, is_uuid, index: *index }
         });
-        RawRecord { key, body: &self.body, ..self.record }
+        RawRecord {
+            causation: self.causation.as_ref(),
+            correlation: self.correlation.as_ref(),
+            fingerprint: self.fingerprint.as_ref(),
+            key,
+            body: &self.body,
+            ..self.record
+        }
     }
 }
 
@@ -136,9 +146,9 @@ prop_compose! {
         let (causation, correlation, fingerprint) = ids;
         let record = RawRecord {
             position: 7, stream, revision, wire, occurred_at, recorded_at, actor,
-            causation, correlation, key: None, fingerprint, body: &[],
+            causation: None, correlation: None, key: None, fingerprint: None, body: &[],
         };
-        Owned { record, key, body }
+        Owned { record, causation, correlation, fingerprint, key, body }
     }
 }
 
@@ -192,16 +202,26 @@ proptest! {
         prop_assert_eq!(rows, expected);
     }
 
+    /// At the end of the input and before other bytes, where another way reads it.
     #[test]
     fn every_integer_has_one_encoding(
-        value in prop_oneof![number(), (0_u32..64).prop_map(|s| 1 << s)],
+        value in prop_oneof![
+            number(),
+            (0_u32..64).prop_map(|bits| 1 << bits),
+            (any::<u64>(), 0_u32..64).prop_map(|(value, bits)| value >> bits),
+        ],
+        after in prop::collection::vec(any::<u8>(), 0..12),
     ) {
         let mut bytes = Vec::new();
         varint::put(value, &mut bytes);
-        prop_assert_eq!(varint::take(&mut bytes.as_slice()), Ok(value));
-        if bytes.len() < varint::BYTES_MAX {
-            *bytes.last_mut().unwrap() |= 0x80;
-            bytes.push(0);
+        let spelled = bytes.len();
+        bytes.extend_from_slice(&after);
+        let mut input = bytes.as_slice();
+        prop_assert_eq!(varint::take(&mut input), Ok(value));
+        prop_assert_eq!(input, &after);
+        if spelled < varint::BYTES_MAX {
+            bytes[spelled - 1] |= 0x80;
+            bytes.insert(spelled, 0);
             prop_assert_eq!(
                 varint::take(&mut bytes.as_slice()),
                 Err(varint::VarintError::NotMinimal)

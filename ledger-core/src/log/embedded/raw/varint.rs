@@ -87,7 +87,7 @@ pub(crate) fn byte(input: &mut &[u8]) -> Result<u8, VarintError> {
 }
 
 /// Takes an integer off the front.
-#[inline]
+#[inline(always)]
 pub(crate) fn take(input: &mut &[u8]) -> Result<u64, VarintError> {
     match **input {
         [first, ref rest @ ..] if first < 0x80 => {
@@ -102,7 +102,31 @@ pub(crate) fn take(input: &mut &[u8]) -> Result<u64, VarintError> {
     }
 }
 
+/// One of three bytes or more. Where eight bytes are there, its end is found and its bits are put
+/// together at once: how long the next one is cannot be guessed.
 fn take_long(input: &mut &[u8]) -> Result<u64, VarintError> {
+    const ENDS: u64 = 0x8080_8080_8080_8080;
+    let Some(eight) = input.first_chunk() else { return take_bytes(input) };
+    let word = u64::from_le_bytes(*eight);
+    let ends = !word & ENDS;
+    if ends == 0 {
+        return take_bytes(input);
+    }
+    let last_bit = ends.trailing_zeros();
+    let kept = word & (u64::MAX >> (u64::BITS - 1 - last_bit));
+    // Nothing in the last byte, and it is not the only one.
+    if last_bit > 7 && kept >> (last_bit - 7) == 0 {
+        return Err(VarintError::NotMinimal);
+    }
+    let bytes = usize::try_from(last_bit / 8 + 1).map_err(|_| VarintError::TooLarge)?;
+    *input = input.get(bytes..).unwrap_or_default();
+    let sevens = kept & !ENDS;
+    let pairs = sevens & 0x007f_007f_007f_007f | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    Ok(fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4)
+}
+
+fn take_bytes(input: &mut &[u8]) -> Result<u64, VarintError> {
     let mut value = 0_u64;
     for place in 0..BYTES_MAX {
         let next = byte(input)?;

@@ -74,10 +74,10 @@ impl Arena {
     /// Adds a record after the last. `None` when it is outside the limits of a record.
     pub(super) fn push(&mut self, record: &RawRecord<'_>) -> Option<Head> {
         let head = Head::of(record, self.end()?)?;
-        for part in [&record.causation, &record.correlation].into_iter().flatten() {
+        for part in [record.causation, record.correlation].into_iter().flatten() {
             self.bytes.extend_from_slice(part);
         }
-        if let Some(fingerprint) = &record.fingerprint {
+        if let Some(fingerprint) = record.fingerprint {
             self.bytes.extend_from_slice(fingerprint);
         }
         if let Some(key) = &record.key {
@@ -141,11 +141,11 @@ impl Arena {
 
 /// Takes a part that is there or not; `None` when it should be and is not.
 #[inline]
-fn part<const N: usize>(is_there: u8, bytes: &mut &[u8]) -> Option<Option<[u8; N]>> {
+fn part<'a, const N: usize>(is_there: u8, bytes: &mut &'a [u8]) -> Option<Option<&'a [u8; N]>> {
     if is_there == 0 {
         return Some(None);
     }
     let (taken, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
-    Some(Some(*taken))
+    Some(Some(taken))
 }

@@ -293,12 +293,12 @@ proptest! {
             1 => record.recorded_at ^= 1,
             2 => record.wire = (record.wire + 1) % 5,
             3 => record.actor = (record.actor + 1) % 5,
-            4 => record.causation = record.causation.xor(Some([1; 16])),
+            4 => owned.causation = owned.causation.xor(Some([1; 16])),
             5 => {
-                let before = record.correlation.unwrap_or_default();
-                record.correlation = Some(before.map(|byte| byte ^ 4));
+                let before = owned.correlation.unwrap_or_default();
+                owned.correlation = Some(before.map(|byte| byte ^ 4));
             }
-            6 => record.fingerprint = record.fingerprint.xor(Some([1; 32])),
+            6 => owned.fingerprint = owned.fingerprint.xor(Some([1; 32])),
             7 => {
                 let (source, id, index) = owned.key.take().unwrap_or((0, Ok([1; 16]), 1));
                 owned.key = Some((source, id, index ^ 1));
@@ -372,7 +372,9 @@ fn usage(count: u64, tenants: u64) -> Segment {
             body: &[],
         };
         *revision += 1;
-        records.push(Owned { record, key: Some((source, Ok(id), 0)), body });
+        let key = Some((source, Ok(id), 0));
+        let (causation, correlation, fingerprint) = (None, None, None);
+        records.push(Owned { record, causation, correlation, fingerprint, key, body });
     }
     Segment { names, records }
 }

@@ -10,9 +10,9 @@ fn small() -> Segment {
     for (owned, nth) in segment.records.iter_mut().zip(0_u8..) {
         match nth % 8 {
             0 => owned.body = vec![nth; 33_000],
-            1 => owned.record.causation = Some([nth; 16]),
-            2 => owned.record.correlation = Some([nth; 16]),
-            3 => owned.record.fingerprint = Some([nth; 32]),
+            1 => owned.causation = Some([nth; 16]),
+            2 => owned.correlation = Some([nth; 16]),
+            3 => owned.fingerprint = Some([nth; 32]),
             4 => owned.key = None,
             5 => owned.key = Some((1, Err(format!("order-{nth}")), 3)),
             6 => owned.body.clear(),
